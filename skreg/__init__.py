@@ -1,0 +1,43 @@
+"""skreg: regularised estimation for scikit-learn users, with its Bayesian view.
+
+A contents page: every public name lives in the submodule named beside it and is loaded when first used.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_CONTENTS = {
+    "ElasticNet": "linear_model",
+    "Energy": "linear_model",
+    "Lasso": "linear_model",
+    "RegularizationPath": "linear_model",
+    "Ridge": "linear_model",
+    "energy_of": "linear_model",
+    "regularization_path": "linear_model",
+    "ElasticNetPrior": "bayes",
+    "GaussianPrior": "bayes",
+    "LaplacePrior": "bayes",
+    "MAPAgreement": "bayes",
+    "map_agreement": "bayes",
+    "to_pymc": "bayes",
+    "ElasticNetPenalty": "penalties",
+    "L1": "penalties",
+    "L2": "penalties",
+    "Moments": "moments",
+}
+_SUBMODULES = {"bayes", "linear_model", "moments", "penalties", "solvers"}
+
+__all__ = sorted([*_CONTENTS, *_SUBMODULES])
+
+
+def __getattr__(name):
+    if name in _CONTENTS:
+        return getattr(import_module(f"{__name__}.{_CONTENTS[name]}"), name)
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

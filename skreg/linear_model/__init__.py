@@ -1,0 +1,16 @@
+"""Ridge, Lasso and ElasticNet, their paths, and the energy that each minimises."""
+
+from skreg.linear_model.elastic_net import ElasticNet, Lasso
+from skreg.linear_model.energy import Energy, energy_of
+from skreg.linear_model.path import RegularizationPath, regularization_path
+from skreg.linear_model.ridge import Ridge
+
+__all__ = [
+    "ElasticNet",
+    "Energy",
+    "Lasso",
+    "RegularizationPath",
+    "Ridge",
+    "energy_of",
+    "regularization_path",
+]

@@ -1,0 +1,290 @@
+"""The one translation from a linear estimator to the energy it minimises.
+
+    E(w, b) = ½ Σᵢ sᵢ (yᵢ − xᵢᵀw − b)² + λ₁‖w‖₁ + ½λ₂‖w‖²
+
+Whatever asks an estimator what it minimises (its prior, its certificate, its picture) asks here, and
+nobody else unpacks an estimator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn import get_config
+from sklearn import linear_model as sklearn_linear_model
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skreg.linear_model._base import LinearModel, check_sample_weight
+from skreg.penalties import L2, ElasticNetPenalty
+
+__all__ = ["Energy", "energy_of"]
+
+_ACCEPTED = (
+    "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
+    "a Pipeline of transformers ending in one of them, or a fitted search over one (GridSearchCV)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Energy:
+    """What a fitted linear estimator minimises: a penalty, the data it sees, and their names.
+
+    Parameters
+    ----------
+    penalty : ElasticNetPenalty
+        λ₁, λ₂, per-feature factors and the sign constraint, in the units of E.
+    X : ndarray or sparse matrix of shape (n_samples, n_features), float64
+        The rows of positive weight, as the linear estimator sees them (after a pipeline's transformers).
+    y : ndarray of shape (n_samples,), float64
+        Target of those rows.
+    sample_weight : ndarray of shape (n_samples,), float64
+        sᵢ > 0; ones if the caller gave none.
+    fit_intercept : bool
+        Whether b is free (True) or zero.
+    feature_names : tuple of str
+        One name per column of X.
+    coef : ndarray of shape (n_features,), float64
+        The estimator's own coefficients.
+    intercept : float
+        The estimator's own intercept.
+    label : str
+        The estimator as a person would write it, such as ``Lasso(alpha=0.05)``.
+    tol : float or None
+        The estimator's own tolerance, if it has one.
+    """
+
+    penalty: ElasticNetPenalty
+    X: NDArray[np.float64] | sparse.csr_array
+    y: NDArray[np.float64]
+    sample_weight: NDArray[np.float64]
+    fit_intercept: bool
+    feature_names: tuple[str, ...]
+    coef: NDArray[np.float64]
+    intercept: float
+    label: str
+    tol: float | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X."""
+        return self.X.shape[1]
+
+    @property
+    def n_samples(self) -> int:
+        """n₊, the number of rows of positive weight."""
+        return self.X.shape[0]
+
+    @cached_property
+    def total_weight(self) -> float:
+        """S = Σ sᵢ."""
+        return float(self.sample_weight.sum())
+
+    @cached_property
+    def y_mean(self) -> float:
+        """The weighted mean of y, or 0 without an intercept."""
+        return float(self.sample_weight @ self.y / self.total_weight) if self.fit_intercept else 0.0
+
+    @cached_property
+    def X_mean(self) -> NDArray[np.float64]:
+        """The weighted column means of X, or zeros without an intercept, of shape (n_features,)."""
+        if not self.fit_intercept:
+            return np.zeros(self.n_features)
+        return np.asarray(self.X.T @ self.sample_weight).ravel() / self.total_weight
+
+    def best_intercept(self, coef: NDArray[np.float64]) -> float:
+        """The b that minimises E given w, ȳ − x̄ᵀw; 0 without an intercept."""
+        return float(self.y_mean - self.X_mean @ coef)
+
+    def residual(self, coef: NDArray[np.float64], intercept: float | None = None) -> NDArray[np.float64]:
+        """The residual y − Xw − b, of shape (n_samples,), at the best intercept unless one is given."""
+        b = self.best_intercept(coef) if intercept is None else intercept
+        return self.y - np.asarray(self.X @ coef).ravel() - b
+
+    def value(self, coef: NDArray[np.float64], intercept: float | None = None) -> float:
+        """The energy E(w, b), at the best intercept unless one is given."""
+        r = self.residual(coef, intercept)
+        return 0.5 * float(self.sample_weight @ r**2) + self.penalty.value(coef)
+
+    @cached_property
+    def null_value(self) -> float:
+        """The energy of the model without features, ½ Σ s (y − ȳ)²."""
+        return 0.5 * float(self.sample_weight @ (self.y - self.y_mean) ** 2)
+
+
+def energy_of(estimator, X, y, sample_weight=None) -> Energy:
+    """Translate a linear estimator, ours or scikit-learn's, into the energy it minimises.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of
+        transformers ending in one; a fitted search (with `best_estimator_`) stands for its best
+        estimator. If it is not fitted, a clone is fitted on (X, y, sample_weight); a fitted one is
+        taken exactly as it is.
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        The data as given to the estimator's `fit`.
+    y : array-like of shape (n_samples,)
+        Target.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights sᵢ ≥ 0, as given to the estimator's `fit`.
+
+    Returns
+    -------
+    Energy
+        Penalty, data, names and the estimator's own coefficients.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is none of those above.
+    ValueError
+        If it was fitted on several targets, or the data do not fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Lasso
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 2.0])
+    >>> energy = energy_of(Lasso(alpha=0.5), X, y)
+    >>> energy.label, energy.penalty.l1  # λ₁ = nα
+    ('Lasso(alpha=0.5)', 1.5)
+    """
+    target = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    if target.ndim == 2 and target.shape[1] > 1:
+        raise ValueError(
+            f"y has {target.shape[1]} targets; this takes one: fit and pass each target by itself."
+        )
+    target = target.ravel()
+    weights = check_sample_weight(sample_weight, len(target))
+
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    _final_step(estimator)  # refuses what it cannot take before fitting it
+    fitted = estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
+    final = _final_step(fitted)
+
+    data, names = _as_seen_by_final_step(fitted, X)
+    if data.shape[0] != target.size:
+        raise ValueError(f"X has {data.shape[0]} rows and y has {target.size}; they must be as many.")
+    coef = np.asarray(final.coef_, dtype=np.float64)
+    if coef.ndim == 2 and coef.shape[0] > 1:
+        raise ValueError(
+            f"The estimator was fitted on {coef.shape[0]} targets; this takes one: fit each by itself."
+        )
+    coef = coef.ravel()
+    if coef.size != data.shape[1]:
+        raise ValueError(f"The estimator was fitted on {coef.size} features, X has {data.shape[1]}.")
+    kept = weights > 0
+    if not kept.all():
+        data, target, weights = data[kept], target[kept], weights[kept]
+    return Energy(
+        penalty=_penalty_of(final, float(weights.sum())),
+        X=data,
+        y=target,
+        sample_weight=weights,
+        fit_intercept=bool(final.fit_intercept),
+        feature_names=names,
+        coef=coef,
+        intercept=float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
+        label=_label_of(final),
+        tol=getattr(final, "tol", None),
+    )
+
+
+def _sklearn_ridge(estimator, total_weight: float) -> ElasticNetPenalty:
+    alpha = np.atleast_1d(estimator.alpha)
+    if alpha.size > 1:
+        raise ValueError("Ridge with one alpha a target has several targets; this takes one.")
+    return L2(float(alpha[0]), positive=estimator.positive)
+
+
+# scikit-learn's own estimators and the penalty that each means on data of total weight S. Exact types,
+# since MultiTaskLasso is a Lasso to isinstance and minimises something else.
+_SKLEARN_PENALTIES = {
+    sklearn_linear_model.Ridge: _sklearn_ridge,
+    sklearn_linear_model.RidgeCV: lambda e, S: L2(float(np.ravel(e.alpha_)[0])),
+    sklearn_linear_model.Lasso: lambda e, S: ElasticNetPenalty.from_alpha(
+        e.alpha, 1.0, S, positive=e.positive
+    ),
+    sklearn_linear_model.ElasticNet: lambda e, S: ElasticNetPenalty.from_alpha(
+        e.alpha, e.l1_ratio, S, positive=e.positive
+    ),
+    sklearn_linear_model.LassoCV: lambda e, S: ElasticNetPenalty.from_alpha(
+        e.alpha_, 1.0, S, positive=e.positive
+    ),
+    sklearn_linear_model.ElasticNetCV: lambda e, S: ElasticNetPenalty.from_alpha(
+        e.alpha_, e.l1_ratio_, S, positive=e.positive
+    ),
+}
+
+
+def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:
+    if isinstance(final, LinearModel):
+        return final.penalty(total_weight)
+    return _SKLEARN_PENALTIES[type(final)](final, total_weight)
+
+
+def _final_step(estimator):
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    if not isinstance(estimator, LinearModel) and type(estimator) not in _SKLEARN_PENALTIES:
+        raise TypeError(f"estimator must be one of {_ACCEPTED}; got {estimator!r}.")
+    return estimator
+
+
+def _is_fitted(estimator) -> bool:
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _fit(estimator, X, y, sample_weight):
+    """Fit with the weights handed to the final step, however deep in pipelines it is."""
+    if sample_weight is None:
+        return estimator.fit(X, y)
+    if get_config()["enable_metadata_routing"]:
+        return estimator.fit(X, y, sample_weight=sample_weight)
+    step, prefix = estimator, ""
+    while isinstance(step, Pipeline):
+        name, step = step.steps[-1]
+        prefix += f"{name}__"
+    return estimator.fit(X, y, **{f"{prefix}sample_weight": sample_weight})
+
+
+def _as_seen_by_final_step(fitted, X):
+    """X after a pipeline's transformers, in float64, and the names of its columns."""
+    names = getattr(X, "columns", None)
+    while isinstance(fitted, Pipeline):
+        transformers, fitted = fitted[:-1], fitted.steps[-1][1]
+        if len(transformers):
+            input_names, X = names, transformers.transform(X)
+            names = getattr(X, "columns", None)
+            if names is None:
+                try:
+                    names = transformers.get_feature_names_out(input_names)
+                except (AttributeError, ValueError):
+                    names = None  # a transformer that cannot name its output
+    accept_sparse = ["csr"] if get_tags(fitted).input_tags.sparse else False
+    data = check_array(X, accept_sparse=accept_sparse, dtype=np.float64, input_name="X")
+    if names is None:
+        names = [f"x{j}" for j in range(data.shape[1])]
+    return data, tuple(str(name) for name in names)
+
+
+def _label_of(final) -> str:
+    """The estimator with the alpha (and l1_ratio) it settled on."""
+    shown = []
+    for name in ("alpha", "l1_ratio"):
+        value = getattr(final, f"{name}_", getattr(final, name, None))
+        if value is not None and np.ndim(value) == 0:
+            shown.append(f"{name}={value:.6g}")
+    return f"{type(final).__name__}({', '.join(shown)})"

@@ -1,0 +1,196 @@
+"""The regularisation path: the solution at every alpha of a grid, each certified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_X_y
+
+from skreg.linear_model._base import check_number, check_sample_weight
+from skreg.penalties import ElasticNetPenalty
+from skreg.solvers.elastic_net import solve_elastic_net
+from skreg.solvers.least_squares import LeastSquares, least_squares
+
+__all__ = ["RegularizationPath", "alpha_grid", "regularization_path"]
+
+
+@dataclass(frozen=True, eq=False)
+class RegularizationPath:
+    """The solutions of Lasso or ElasticNet along a grid of alphas.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    l1_ratio : float
+        scikit-learn's ρ; 1 for the Lasso.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, a column for each alpha.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Upper bounds of the suboptimality in scikit-learn's objective.
+    n_iters : ndarray of shape (n_alphas,)
+        Sweeps and Newton steps spent at each alpha.
+    feature_names : tuple of str
+        One name per feature.
+    """
+
+    alphas: NDArray[np.float64]
+    l1_ratio: float
+    coefs: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+    dual_gaps: NDArray[np.float64]
+    n_iters: NDArray[np.int_]
+    feature_names: tuple[str, ...]
+
+    @property
+    def n_nonzero(self) -> NDArray[np.int_]:
+        """Number of non-zero coefficients at each alpha."""
+        return np.count_nonzero(self.coefs, axis=0)
+
+
+def regularization_path(
+    X,
+    y,
+    *,
+    l1_ratio=1.0,
+    alphas=100,
+    eps=1e-3,
+    fit_intercept=True,
+    positive=False,
+    penalty_weights=None,
+    sample_weight=None,
+    tol=1e-8,
+    max_iter=1000,
+) -> RegularizationPath:
+    """Solve Lasso or ElasticNet on a grid of alphas, each warm from the one before and certified.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        Data.
+    y : array-like of shape (n_samples,)
+        Target.
+    l1_ratio : float, default=1.0
+        scikit-learn's ρ in (0, 1]: 1 is the Lasso.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        How many alphas, evenly spaced in log from the smallest that sets every penalised coefficient to
+        zero down to `eps` times that; or the alphas themselves.
+    eps : float, default=1e-3
+        Ratio of the smallest alpha to the largest, in (0, 1), for an int `alphas`.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    positive : bool, default=False
+        Whether to confine the coefficients to w ≥ 0.
+    penalty_weights : array-like of shape (n_features,), optional
+        A factor ≥ 0 for each feature; 0 leaves it unpenalised.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights ≥ 0.
+    tol, max_iter
+        As in ElasticNet, for each alpha.
+
+    Returns
+    -------
+    RegularizationPath
+        Alphas, coefficients, intercepts and certificates.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    References
+    ----------
+    Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models
+    via coordinate descent, Journal of Statistical Software 33(1), Section 2.5.
+
+    Examples
+    --------
+    >>> path = regularization_path([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]], [0.0, 1.0, 2.0], alphas=3)
+    >>> path.n_nonzero
+    array([0, 1, 1])
+    """
+    check_number("l1_ratio", l1_ratio, low=0, high=1)
+    if l1_ratio == 0:
+        raise ValueError("l1_ratio must be in (0, 1], got 0: Ridge has no alpha at which a path would start.")
+    check_number("eps", eps, low=0, high=1)
+    check_number("tol", tol, low=0)
+    check_number("max_iter", max_iter, low=1, kind=Integral)
+    names = getattr(X, "columns", None)
+    X, y = check_X_y(X, y, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], y_numeric=True)
+    weights = check_sample_weight(sample_weight, X.shape[0])
+    total = float(weights.sum())
+    targets = np.asarray(y, dtype=np.float64)[:, None]
+    problem = least_squares(X, targets, weights, fit_intercept=fit_intercept)
+
+    def penalty(alpha: float) -> ElasticNetPenalty:
+        return ElasticNetPenalty.from_alpha(alpha, l1_ratio, total, factors=penalty_weights, positive=positive)
+
+    if isinstance(alphas, Integral):
+        check_number("alphas", alphas, low=1, kind=Integral)
+        alphas = alpha_grid(problem, penalty(1.0), n_alphas=int(alphas), eps=eps)
+    else:
+        alphas = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
+        if alphas.size == 0 or not np.all(np.isfinite(alphas)) or alphas[-1] < 0:
+            raise ValueError(f"alphas must be an integer ≥ 1 or numbers ≥ 0, got {alphas!r}.")
+
+    coefs = np.empty((X.shape[1], alphas.size))
+    gaps, n_iters = np.empty(alphas.size), np.empty(alphas.size, dtype=int)
+    coef = None
+    for i, alpha in enumerate(alphas):
+        solution = solve_elastic_net(problem, penalty(alpha), coef_init=coef, tol=tol, max_iter=max_iter)
+        coef = solution.coef
+        coefs[:, i], gaps[i], n_iters[i] = coef[0], solution.dual_gap[0] / total, solution.n_iter[0]
+    if names is None:
+        names = [f"x{j}" for j in range(X.shape[1])]
+    return RegularizationPath(
+        alphas=alphas,
+        l1_ratio=float(l1_ratio),
+        coefs=coefs,
+        intercepts=problem.y_mean - coefs.T @ problem.x_mean,
+        dual_gaps=gaps,
+        n_iters=n_iters,
+        feature_names=tuple(str(name) for name in names),
+    )
+
+
+def alpha_grid(
+    problem: LeastSquares, penalty: ElasticNetPenalty, *, n_alphas: int, eps: float
+) -> NDArray[np.float64]:
+    """Alphas evenly spaced in log from the largest that matters down to `eps` times it.
+
+    Parameters
+    ----------
+    problem : LeastSquares
+        The data term, of one target.
+    penalty : ElasticNetPenalty
+        The penalty of alpha = 1.
+    n_alphas : int
+        How many.
+    eps : float
+        Ratio of the smallest to the largest.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas,)
+        Decreasing from the smallest alpha at which every penalised coefficient is zero.
+    """
+    # Without penalised features the unpenalised ones are fitted: an alpha beyond all correlations does it.
+    free = ~penalty.penalized(problem.n_features)
+    w = np.zeros((problem.n_features, 1))
+    if free.any():
+        huge = ElasticNetPenalty(
+            l1=1.0, factors=np.where(free, 0.0, np.finfo(float).max ** 0.25), positive=penalty.positive
+        )
+        w = problem.coef_to_scaled(solve_elastic_net(problem, huge).coef)
+    g, _ = problem.correlation(w, problem.targets)
+    scale = np.where(problem.x_scale > 0, problem.x_scale, 1.0)
+    correlation = np.where(problem.x_scale > 0, g[:, 0] / scale / problem.y_scale[0], 0.0)
+    largest = penalty.alpha_max(correlation, problem.total_weight)
+    if largest <= 0:
+        return np.full(n_alphas, np.finfo(float).resolution)
+    return largest * np.logspace(0.0, np.log10(eps), n_alphas) if n_alphas > 1 else np.array([largest])

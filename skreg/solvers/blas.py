@@ -1,0 +1,21 @@
+"""One BLAS thread inside the solvers: on small factorisations two are many times slower than one."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["one_blas_thread"]
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Finding the loaded libraries costs a millisecond, limiting them afterwards microseconds.
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """A context in which BLAS uses one thread."""
+    return _controller().limit(limits=1, user_api="blas")
