@@ -27,8 +27,8 @@ penalties = {
 }
 
 figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
-grid = np.linspace(-1.4, 2.9, 200)
-w0, w1 = np.meshgrid(grid, np.linspace(-1.6, 1.8, 200))
+grid = np.linspace(-1.6, 3.4, 250)
+w0, w1 = np.meshgrid(grid, np.linspace(-1.7, 1.9, 200))
 centred = np.stack([w0 - least_squares[0], w1 - least_squares[1]], axis=-1)
 excess = 0.5 * np.einsum("...i,ij,...j->...", centred, moments.gram, centred)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
@@ -19,33 +21,31 @@ from skreg.solvers.certificate import dual_gap
 from skreg.solvers.least_squares import LeastSquares, least_squares
 from skreg.solvers.solution import Solution
 
-__all__ = ["LinearModel", "check_number", "check_sample_weight", "unchanged_on_failure"]
+__all__ = [
+    "LinearModel",
+    "check_flag",
+    "check_number",
+    "check_penalty_weights",
+    "check_sample_weight",
+    "unchanged_on_failure",
+]
 
 
 class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     """A linear estimator that minimises one energy: validation in, certified coefficients out."""
 
+    # Private, like what scikit-learn's estimators compute with: `penalty` is a parameter's name there, and
+    # `energy_of(estimator, X, y).penalty` is the public way to the same object.
     @abstractmethod
-    def penalty(self, total_weight: float) -> ElasticNetPenalty:
-        """The penalty λ₁‖w‖₁ + ½λ₂‖w‖² that this estimator's alpha means on data of weight S.
-
-        Parameters
-        ----------
-        total_weight : float
-            S = Σ sᵢ, the number of rows without weights.
-
-        Returns
-        -------
-        ElasticNetPenalty
-            In the units of the energy ½ Σ s (y − Xw − b)² + penalty.
-        """
+    def _penalty(self, total_weight: float) -> ElasticNetPenalty:
+        """Translate alpha into the penalty λ₁‖w‖₁ + ½λ₂‖w‖² of the energy E, on data of weight S."""
 
     @abstractmethod
     def _solve(self, problem: LeastSquares, penalty: ElasticNetPenalty) -> Solution:
         """Minimise the energy of every target."""
 
     def _gap_scale(self, total_weight: float) -> float:
-        """What one unit of the energy E is in scikit-learn's objective for this estimator."""
+        """Return what one unit of the energy E is in scikit-learn's objective for this estimator."""
         return 1.0 / total_weight
 
     def fit(self, X, y, sample_weight=None):
@@ -56,7 +56,8 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Training data. float32 stays float32 in `coef_`; everything is solved in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target.
+            Target. A single column counts as one target, as in scikit-learn's Ridge and Lasso: `coef_` has
+            shape (n_features,) and `predict` returns (n_samples,); only `intercept_` keeps shape (1,).
         sample_weight : float or array-like of shape (n_samples,), optional
             Weights sᵢ ≥ 0 of the squared errors, not all zero. Rows of weight 0 do not count.
 
@@ -67,8 +68,14 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
 
         Raises
         ------
-        ValueError
-            If a parameter or the data are out of range; an earlier fit is then left as it was.
+        ValueError, TypeError
+            If a parameter or the data are out of range or of the wrong kind; an earlier fit is then left
+            as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the duality gap is above `tol`; the message has the gap and what to do about it.
         """
         with unchanged_on_failure(self):
             self._check_parameters()
@@ -81,12 +88,14 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
                 multi_output=True,
                 y_numeric=True,
             )
+            check_penalty_weights(self.penalty_weights, X.shape[1])
             weights = check_sample_weight(sample_weight, X.shape[0])
             targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
             problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
-            penalty = self.penalty(float(weights.sum()))
+            penalty = self._penalty(problem.total_weight)
             solution = self._solve(problem, penalty)
-            self._store(solution, problem, penalty, dtype=X.dtype, one_target=y.ndim == 1)
+            self._warn_unless_converged(solution, problem)
+            self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
         return self
 
     def predict(self, X):
@@ -111,16 +120,32 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.target_tags.single_output = True
         return tags
 
     def _check_parameters(self) -> None:
         check_number("alpha", self.alpha, low=0)
         check_number("tol", self.tol, low=0)
         check_number("max_iter", self.max_iter, low=1, kind=Integral)
-        for name in ("fit_intercept", "positive"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+        check_flag("fit_intercept", self.fit_intercept)
+        check_flag("positive", self.positive)
+
+    def _warn_unless_converged(self, solution: Solution, problem: LeastSquares) -> None:
+        relative = solution.dual_gap / np.where(problem.null_value > 0, problem.null_value, 1.0)
+        failed = ~(relative <= self.tol)  # a gap that is not a number is not small
+        if not failed.any():
+            return
+        worst = int(np.argmax(np.where(failed, relative, -np.inf)))
+        spent = solution.n_iter[worst]
+        if spent >= self.max_iter:
+            end, cure = f"did not converge in max_iter={self.max_iter} iterations", "max_iter or alpha"
+        else:  # more of them would not help
+            end, cure = f"stopped at the limits of rounding, after {spent} iterations", "tol or alpha"
+        warnings.warn(
+            f"{type(self).__name__} {end}: the duality gap is {relative[worst]:.3g} of the null model's "
+            f"objective, above tol={float(self.tol):g}. Increase {cure}, or standardise the features.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
     def _store(
         self,
@@ -129,36 +154,33 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         penalty: ElasticNetPenalty,
         *,
         dtype: np.dtype,
-        one_target: bool,
+        flat: bool,
     ) -> None:
         """Keep the solution in X's dtype, with the certificate of what is kept."""
-        coef = solution.coef
-        gap = solution.dual_gap
+        coef, gap = solution.coef, solution.dual_gap
+        intercept = problem.intercept(coef)
         if dtype != np.float64:
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
                 coef = coef.astype(dtype)
-            gap = dual_gap(problem, coef.astype(np.float64), penalty)
-        relative = solution.dual_gap / np.where(problem.null_value > 0, problem.null_value, 1.0)
-        if np.any(relative > self.tol):
-            warnings.warn(
-                f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations: the "
-                f"duality gap is {np.max(relative):.3g} of the null model's objective, above "
-                f"tol={self.tol:g}. Increase max_iter, increase alpha, or standardise the features.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        intercept = problem.intercept(coef.astype(np.float64)).astype(dtype)
+                intercept = problem.intercept(coef.astype(np.float64)).astype(dtype)
+            if not (np.all(np.isfinite(coef)) and np.all(np.isfinite(intercept))):
+                raise ValueError(
+                    f"The coefficients overflow X's dtype {dtype}: the largest is "
+                    f"{np.max(np.abs(solution.coef)):.3g}. Pass X as float64, or y in smaller units."
+                )
+            kept = coef.astype(np.float64)
+            gap = dual_gap(problem, kept, penalty)
+            # The gap is that of the best intercept; E rises by ½S(b − b*)² at the rounded one.
+            gap = gap + 0.5 * problem.total_weight * (intercept - problem.intercept(kept)) ** 2
         gap = gap * self._gap_scale(problem.total_weight)
-        if one_target:
-            self.coef_ = coef[0]
-            self.intercept_ = intercept[0] if self.fit_intercept else 0.0
-            self.n_iter_ = int(solution.n_iter[0])
-            self.dual_gap_ = float(gap[0])
+        one_target = problem.n_targets == 1
+        self.coef_ = coef[0] if one_target else coef
+        self.n_iter_ = int(solution.n_iter[0]) if one_target else solution.n_iter
+        self.dual_gap_ = float(gap[0]) if one_target else gap
+        if not self.fit_intercept:
+            self.intercept_ = 0.0
         else:
-            self.coef_ = coef
-            self.intercept_ = intercept if self.fit_intercept else 0.0
-            self.n_iter_ = solution.n_iter
-            self.dual_gap_ = gap
+            self.intercept_ = intercept[0] if flat else intercept
 
 
 class SparseCoefficients:
@@ -183,26 +205,57 @@ def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-def check_number(name: str, value, *, low: float, high: float = np.inf, kind: type = Real) -> None:
+def check_number(name: str, value, *, low: float, high: float = math.inf, kind: type = Real) -> None:
     """Raise an error naming the parameter unless `value` is a finite `kind` in [low, high]."""
     wanted = "an integer" if kind is Integral else "a number"
-    bounds = f"≥ {low:g}" if high == np.inf else f"between {low:g} and {high:g}"
+    bounds = f"≥ {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{name} must be {wanted} {bounds}, got {value!r}.")
-    if not (np.isfinite(value) and low <= value <= high):
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond float64
+        number = math.inf
+    if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be {wanted} {bounds}, got {value!r}.")
 
 
-def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
-    """Sample weights as float64 of shape (n_samples,): non-negative, finite, not all zero.
+def check_flag(name: str, value) -> None:
+    """Raise an error naming the parameter unless `value` is a boolean."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
 
-    None stands for ones and a number for that number on every row.
+
+def check_penalty_weights(penalty_weights, n_features: int) -> None:
+    """Raise an error naming the parameter unless it is None or a finite factor ≥ 0 for each feature."""
+    if penalty_weights is None:
+        return
+    try:
+        factors = np.asarray(penalty_weights, dtype=np.float64)
+        valid = factors.shape == (n_features,) and np.all(np.isfinite(factors) & (factors >= 0))
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"penalty_weights must be None or {n_features} finite numbers ≥ 0, one a feature (0 leaves it "
+            f"unpenalised), got {penalty_weights!r}."
+        )
+
+
+def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
+    """Return the weights as float64 of shape (n_samples,), or raise an error unless they are finite and ≥ 0.
+
+    None stands for ones and a number for that number on every row; at least one weight is positive.
     """
     if sample_weight is None:
         return np.ones(n_samples)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, float(sample_weight))
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    try:
+        weights = check_array(
+            sample_weight, ensure_2d=False, ensure_min_samples=0, dtype=np.float64, input_name="sample_weight"
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be a number ≥ 0, or one a row: {error}") from error
     if weights.shape != (n_samples,):
         raise ValueError(f"sample_weight has shape {weights.shape}, expected ({n_samples},): one a row.")
     if np.any(weights < 0):
@@ -211,4 +264,10 @@ def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
         )
     if not np.any(weights > 0):
         raise ValueError("sample_weight is zero on every row; at least one weight must be positive.")
+    with np.errstate(over="ignore"):  # looked for below
+        total = float(weights.sum())
+    if not sys.float_info.min <= total <= sys.float_info.max:
+        raise ValueError(
+            f"sample_weight sums to {total:g}, beyond what float64 computes with: multiply it by a constant."
+        )
     return weights

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from skreg.linear_model._base import LinearModel, SparseCoefficients, check_number
+from skreg.linear_model._base import LinearModel, SparseCoefficients, check_flag, check_number
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares
@@ -20,8 +20,7 @@ class _L1LinearModel(SparseCoefficients, LinearModel):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if not isinstance(self.warm_start, bool | np.bool_):
-            raise ValueError(f"warm_start must be True or False, got {self.warm_start!r}.")
+        check_flag("warm_start", self.warm_start)
 
     def _solve(self, problem: LeastSquares, penalty: ElasticNetPenalty) -> Solution:
         if self.alpha == 0:
@@ -29,7 +28,7 @@ class _L1LinearModel(SparseCoefficients, LinearModel):
                 f"{type(self).__name__}(alpha=0) is least squares without a penalty: Ridge(alpha=0) or "
                 "scikit-learn's LinearRegression solve it directly and more accurately.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
         coef_init = None
         if self.warm_start and hasattr(self, "coef_"):
@@ -73,9 +72,10 @@ class ElasticNet(_L1LinearModel):
     sparse_coef_ : CSR array of shape (n_targets, n_features)
         The same, sparse.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b, in the units of y; 0.0 without one.
+        Intercept b, in the units of y and X's dtype; 0.0 without one.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        An upper bound of how far the objective at `coef_` is above its minimum.
+        An upper bound of how far the objective above, at `coef_` and `intercept_` as stored, is from its
+        minimum.
     n_iter_ : int or ndarray of shape (n_targets,)
         Sweeps and Newton steps spent.
     n_features_in_ : int
@@ -124,21 +124,13 @@ class ElasticNet(_L1LinearModel):
         self.tol = tol
         self.max_iter = max_iter
 
-    def penalty(self, total_weight: float) -> ElasticNetPenalty:
-        """The penalty Sα(ρ‖w‖₁ + ½(1−ρ)‖w‖²) of the energy E on data of weight S.
-
-        Parameters
-        ----------
-        total_weight : float
-            S = Σ sᵢ, the number of rows without weights.
-
-        Returns
-        -------
-        ElasticNetPenalty
-            With l1 = Sαρ and l2 = Sα(1−ρ).
-        """
+    def _penalty(self, total_weight: float) -> ElasticNetPenalty:
         return ElasticNetPenalty.from_alpha(
-            self.alpha, self.l1_ratio, total_weight, factors=self.penalty_weights, positive=self.positive
+            float(self.alpha),
+            float(self.l1_ratio),
+            total_weight,
+            factors=self.penalty_weights,
+            positive=self.positive,
         )
 
     def _check_parameters(self) -> None:
@@ -177,9 +169,10 @@ class Lasso(_L1LinearModel):
     sparse_coef_ : CSR array of shape (n_targets, n_features)
         The same, sparse.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b, in the units of y; 0.0 without one.
+        Intercept b, in the units of y and X's dtype; 0.0 without one.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        An upper bound of how far the objective at `coef_` is above its minimum.
+        An upper bound of how far the objective above, at `coef_` and `intercept_` as stored, is from its
+        minimum.
     n_iter_ : int or ndarray of shape (n_targets,)
         Sweeps and Newton steps spent.
     n_features_in_ : int
@@ -225,19 +218,7 @@ class Lasso(_L1LinearModel):
         self.tol = tol
         self.max_iter = max_iter
 
-    def penalty(self, total_weight: float) -> ElasticNetPenalty:
-        """The penalty Sα‖w‖₁ of the energy E on data of weight S.
-
-        Parameters
-        ----------
-        total_weight : float
-            S = Σ sᵢ, the number of rows without weights.
-
-        Returns
-        -------
-        ElasticNetPenalty
-            With l1 = Sα and l2 = 0.
-        """
+    def _penalty(self, total_weight: float) -> ElasticNetPenalty:
         return ElasticNetPenalty.from_alpha(
-            self.alpha, 1.0, total_weight, factors=self.penalty_weights, positive=self.positive
+            float(self.alpha), 1.0, total_weight, factors=self.penalty_weights, positive=self.positive
         )

@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skreg.linear_model._base import LinearModel, check_sample_weight
 from skreg.penalties import L2, ElasticNetPenalty
@@ -29,7 +29,7 @@ __all__ = ["Energy", "energy_of"]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
-    "a Pipeline of transformers ending in one of them, or a fitted search over one (GridSearchCV)"
+    "a Pipeline of transformers ending in one of them, or a fitted search over one (such as GridSearchCV)"
 )
 
 
@@ -100,16 +100,16 @@ class Energy:
         return np.asarray(self.X.T @ self.sample_weight).ravel() / self.total_weight
 
     def best_intercept(self, coef: NDArray[np.float64]) -> float:
-        """The b that minimises E given w, ȳ − x̄ᵀw; 0 without an intercept."""
+        """Return the b that minimises E given w, ȳ − x̄ᵀw; 0 without an intercept."""
         return float(self.y_mean - self.X_mean @ coef)
 
     def residual(self, coef: NDArray[np.float64], intercept: float | None = None) -> NDArray[np.float64]:
-        """The residual y − Xw − b, of shape (n_samples,), at the best intercept unless one is given."""
+        """Return the residual y − Xw − b of each row, at the best intercept unless one is given."""
         b = self.best_intercept(coef) if intercept is None else intercept
         return self.y - np.asarray(self.X @ coef).ravel() - b
 
     def value(self, coef: NDArray[np.float64], intercept: float | None = None) -> float:
-        """The energy E(w, b), at the best intercept unless one is given."""
+        """Return the energy E(w, b), at the best intercept unless one is given."""
         r = self.residual(coef, intercept)
         return 0.5 * float(self.sample_weight @ r**2) + self.penalty.value(coef)
 
@@ -126,9 +126,9 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     ----------
     estimator : estimator
         Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of
-        transformers ending in one; a fitted search (with `best_estimator_`) stands for its best
-        estimator. If it is not fitted, a clone is fitted on (X, y, sample_weight); a fitted one is
-        taken exactly as it is.
+        transformers ending in one; a fitted search (with `best_estimator_`), also at the end of a
+        Pipeline, stands for its best estimator. If it is not fitted, a clone is fitted on
+        (X, y, sample_weight); a fitted one is taken exactly as it is.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         The data as given to the estimator's `fit`.
     y : array-like of shape (n_samples,)
@@ -165,7 +165,6 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     target = target.ravel()
     weights = check_sample_weight(sample_weight, len(target))
 
-    estimator = getattr(estimator, "best_estimator_", estimator)
     _final_step(estimator)  # refuses what it cannot take before fitting it
     fitted = estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
     final = _final_step(fitted)
@@ -179,8 +178,6 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
             f"The estimator was fitted on {coef.shape[0]} targets; this takes one: fit each by itself."
         )
     coef = coef.ravel()
-    if coef.size != data.shape[1]:
-        raise ValueError(f"The estimator was fitted on {coef.size} features, X has {data.shape[1]}.")
     kept = weights > 0
     if not kept.all():
         data, target, weights = data[kept], target[kept], weights[kept]
@@ -199,10 +196,8 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
 
 
 def _sklearn_ridge(estimator, total_weight: float) -> ElasticNetPenalty:
-    alpha = np.atleast_1d(estimator.alpha)
-    if alpha.size > 1:
-        raise ValueError("Ridge with one alpha a target has several targets; this takes one.")
-    return L2(float(alpha[0]), positive=estimator.positive)
+    # It may have an alpha for each of its targets, here one.
+    return L2(float(np.ravel(estimator.alpha)[0]), positive=estimator.positive)
 
 
 # scikit-learn's own estimators and the penalty that each means on data of total weight S. Exact types,
@@ -211,32 +206,41 @@ _SKLEARN_PENALTIES = {
     sklearn_linear_model.Ridge: _sklearn_ridge,
     sklearn_linear_model.RidgeCV: lambda e, S: L2(float(np.ravel(e.alpha_)[0])),
     sklearn_linear_model.Lasso: lambda e, S: ElasticNetPenalty.from_alpha(
-        e.alpha, 1.0, S, positive=e.positive
+        float(e.alpha), 1.0, S, positive=e.positive
     ),
     sklearn_linear_model.ElasticNet: lambda e, S: ElasticNetPenalty.from_alpha(
-        e.alpha, e.l1_ratio, S, positive=e.positive
+        float(e.alpha), float(e.l1_ratio), S, positive=e.positive
     ),
     sklearn_linear_model.LassoCV: lambda e, S: ElasticNetPenalty.from_alpha(
-        e.alpha_, 1.0, S, positive=e.positive
+        float(e.alpha_), 1.0, S, positive=e.positive
     ),
     sklearn_linear_model.ElasticNetCV: lambda e, S: ElasticNetPenalty.from_alpha(
-        e.alpha_, e.l1_ratio_, S, positive=e.positive
+        float(e.alpha_), float(e.l1_ratio_), S, positive=e.positive
     ),
 }
 
 
 def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:
     if isinstance(final, LinearModel):
-        return final.penalty(total_weight)
+        return final._penalty(total_weight)
     return _SKLEARN_PENALTIES[type(final)](final, total_weight)
 
 
 def _final_step(estimator):
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
+    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken."""
+    inner = _open(estimator)
+    while inner is not estimator:
+        estimator, inner = inner, _open(inner)
     if not isinstance(estimator, LinearModel) and type(estimator) not in _SKLEARN_PENALTIES:
         raise TypeError(f"estimator must be one of {_ACCEPTED}; got {estimator!r}.")
     return estimator
+
+
+def _open(estimator):
+    """Take a pipeline's last step, a search's best estimator, or else the estimator itself."""
+    if isinstance(estimator, Pipeline) and estimator.steps:
+        return estimator.steps[-1][1]
+    return getattr(estimator, "best_estimator_", estimator)
 
 
 def _is_fitted(estimator) -> bool:
@@ -261,30 +265,34 @@ def _fit(estimator, X, y, sample_weight):
 
 
 def _as_seen_by_final_step(fitted, X):
-    """X after a pipeline's transformers, in float64, and the names of its columns."""
+    """Return X after the pipelines' transformers, in float64, and the names of its columns."""
     names = getattr(X, "columns", None)
-    while isinstance(fitted, Pipeline):
-        transformers, fitted = fitted[:-1], fitted.steps[-1][1]
-        if len(transformers):
-            input_names, X = names, transformers.transform(X)
+    final = _final_step(fitted)
+    while fitted is not final:
+        if isinstance(fitted, Pipeline) and len(fitted) > 1:
+            transformers, input_names = fitted[:-1], names
+            X = transformers.transform(X)
             names = getattr(X, "columns", None)
             if names is None:
                 try:
                     names = transformers.get_feature_names_out(input_names)
                 except (AttributeError, ValueError):
                     names = None  # a transformer that cannot name its output
-    accept_sparse = ["csr"] if get_tags(fitted).input_tags.sparse else False
-    data = check_array(X, accept_sparse=accept_sparse, dtype=np.float64, input_name="X")
+        fitted = _open(fitted)
+    accept_sparse = ["csr"] if get_tags(final).input_tags.sparse else False
+    # With reset=False it holds X against what the estimator was fitted on: width and names.
+    data = validate_data(final, X, accept_sparse=accept_sparse, dtype=np.float64, reset=False)
+    names = getattr(final, "feature_names_in_", names)
     if names is None:
         names = [f"x{j}" for j in range(data.shape[1])]
     return data, tuple(str(name) for name in names)
 
 
 def _label_of(final) -> str:
-    """The estimator with the alpha (and l1_ratio) it settled on."""
-    shown = []
+    """Write the estimator with the alpha (and l1_ratio) it settled on."""
+    shown, parameters = [], final.get_params(deep=False)
     for name in ("alpha", "l1_ratio"):
-        value = getattr(final, f"{name}_", getattr(final, name, None))
-        if value is not None and np.ndim(value) == 0:
-            shown.append(f"{name}={value:.6g}")
+        value = np.ravel(getattr(final, f"{name}_", parameters.get(name)))
+        if name in parameters or hasattr(final, f"{name}_"):
+            shown.append(f"{name}={float(value[0]):.6g}")
     return f"{type(final).__name__}({', '.join(shown)})"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg, optimize
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_X_y
 
-from skreg.linear_model._base import check_number, check_sample_weight
+from skreg.linear_model._base import check_flag, check_number, check_penalty_weights, check_sample_weight
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares, least_squares
@@ -76,12 +79,13 @@ def regularization_path(
     y : array-like of shape (n_samples,)
         Target.
     l1_ratio : float, default=1.0
-        scikit-learn's ρ in (0, 1]: 1 is the Lasso.
+        scikit-learn's ρ in [0, 1]: 1 is the Lasso; 0, Ridge, has no alpha at which every coefficient is zero
+        and needs the alphas themselves.
     alphas : int or array-like of shape (n_alphas,), default=100
         How many alphas, evenly spaced in log from the smallest that sets every penalised coefficient to
         zero down to `eps` times that; or the alphas themselves.
     eps : float, default=1e-3
-        Ratio of the smallest alpha to the largest, in (0, 1), for an int `alphas`.
+        Ratio of the smallest alpha to the largest, in (0, 1), for an integer `alphas`.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     positive : bool, default=False
@@ -90,8 +94,10 @@ def regularization_path(
         A factor ≥ 0 for each feature; 0 leaves it unpenalised.
     sample_weight : array-like of shape (n_samples,), optional
         Weights ≥ 0.
-    tol, max_iter
-        As in ElasticNet, for each alpha.
+    tol : float, default=1e-8
+        The duality gap promised at each alpha, relative to the null model's objective.
+    max_iter : int, default=1000
+        At most this many sweeps and Newton steps at each alpha.
 
     Returns
     -------
@@ -100,8 +106,13 @@ def regularization_path(
 
     Raises
     ------
-    ValueError
-        If a parameter is out of range.
+    ValueError, TypeError
+        If a parameter or the data are out of range or of the wrong kind.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the duality gap is above `tol` at some alpha; the message has the gap and what to do about it.
 
     References
     ----------
@@ -115,29 +126,30 @@ def regularization_path(
     array([0, 1, 1])
     """
     check_number("l1_ratio", l1_ratio, low=0, high=1)
-    if l1_ratio == 0:
-        raise ValueError("l1_ratio must be in (0, 1], got 0: Ridge has no alpha at which a path would start.")
-    check_number("eps", eps, low=0, high=1)
     check_number("tol", tol, low=0)
     check_number("max_iter", max_iter, low=1, kind=Integral)
+    check_flag("fit_intercept", fit_intercept)
+    check_flag("positive", positive)
+    alphas = _check_alphas(alphas, eps, l1_ratio)
     names = getattr(X, "columns", None)
-    X, y = check_X_y(X, y, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], y_numeric=True)
+    X, y = check_X_y(
+        X, y, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+    )
+    targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    if targets.shape[1] > 1:
+        raise ValueError(f"y has {targets.shape[1]} targets; a path has one: call once for each target.")
+    check_penalty_weights(penalty_weights, X.shape[1])
     weights = check_sample_weight(sample_weight, X.shape[0])
-    total = float(weights.sum())
-    targets = np.asarray(y, dtype=np.float64)[:, None]
     problem = least_squares(X, targets, weights, fit_intercept=fit_intercept)
+    total = problem.total_weight
 
     def penalty(alpha: float) -> ElasticNetPenalty:
-        return ElasticNetPenalty.from_alpha(alpha, l1_ratio, total, factors=penalty_weights, positive=positive)
+        return ElasticNetPenalty.from_alpha(
+            float(alpha), float(l1_ratio), total, factors=penalty_weights, positive=positive
+        )
 
     if isinstance(alphas, Integral):
-        check_number("alphas", alphas, low=1, kind=Integral)
-        alphas = alpha_grid(problem, penalty(1.0), n_alphas=int(alphas), eps=eps)
-    else:
-        alphas = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
-        if alphas.size == 0 or not np.all(np.isfinite(alphas)) or alphas[-1] < 0:
-            raise ValueError(f"alphas must be an integer ≥ 1 or numbers ≥ 0, got {alphas!r}.")
-
+        alphas = alpha_grid(problem, penalty(1.0), n_alphas=int(alphas), eps=float(eps))
     coefs = np.empty((X.shape[1], alphas.size))
     gaps, n_iters = np.empty(alphas.size), np.empty(alphas.size, dtype=int)
     coef = None
@@ -145,6 +157,19 @@ def regularization_path(
         solution = solve_elastic_net(problem, penalty(alpha), coef_init=coef, tol=tol, max_iter=max_iter)
         coef = solution.coef
         coefs[:, i], gaps[i], n_iters[i] = coef[0], solution.dual_gap[0] / total, solution.n_iter[0]
+    null = problem.null_value[0]
+    relative = gaps * total / (null if null > 0 else 1.0)
+    failed = ~(relative <= tol)  # a gap that is not a number is not small
+    if failed.any():
+        worst = int(np.argmax(np.where(failed, relative, -np.inf)))
+        warnings.warn(
+            f"{failed.sum()} of {alphas.size} alphas did not converge with max_iter={max_iter}: the duality "
+            f"gap is up to {relative[worst]:.3g} of the null model's objective, at "
+            f"alpha={alphas[worst]:.3g}, above tol={float(tol):g}. Increase max_iter, tol or the smallest "
+            "alpha, or standardise the features.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     if names is None:
         names = [f"x{j}" for j in range(X.shape[1])]
     return RegularizationPath(
@@ -161,7 +186,7 @@ def regularization_path(
 def alpha_grid(
     problem: LeastSquares, penalty: ElasticNetPenalty, *, n_alphas: int, eps: float
 ) -> NDArray[np.float64]:
-    """Alphas evenly spaced in log from the largest that matters down to `eps` times it.
+    """Space alphas evenly in log from the largest that matters down to `eps` times it.
 
     Parameters
     ----------
@@ -179,18 +204,38 @@ def alpha_grid(
     ndarray of shape (n_alphas,)
         Decreasing from the smallest alpha at which every penalised coefficient is zero.
     """
-    # Without penalised features the unpenalised ones are fitted: an alpha beyond all correlations does it.
-    free = ~penalty.penalized(problem.n_features)
+    free = np.flatnonzero(~penalty.penalized(problem.n_features))
     w = np.zeros((problem.n_features, 1))
-    if free.any():
-        huge = ElasticNetPenalty(
-            l1=1.0, factors=np.where(free, 0.0, np.finfo(float).max ** 0.25), positive=penalty.positive
-        )
-        w = problem.coef_to_scaled(solve_elastic_net(problem, huge).coef)
+    if free.size:  # the path starts where these alone are fitted
+        columns, b = problem.columns(free), problem.residual(w, problem.targets)[:, 0]
+        w[free, 0] = optimize.nnls(columns, b)[0] if penalty.positive else linalg.lstsq(columns, b)[0]
     g, _ = problem.correlation(w, problem.targets)
     scale = np.where(problem.x_scale > 0, problem.x_scale, 1.0)
     correlation = np.where(problem.x_scale > 0, g[:, 0] / scale / problem.y_scale[0], 0.0)
     largest = penalty.alpha_max(correlation, problem.total_weight)
     if largest <= 0:
         return np.full(n_alphas, np.finfo(float).resolution)
-    return largest * np.logspace(0.0, np.log10(eps), n_alphas) if n_alphas > 1 else np.array([largest])
+    return largest * np.logspace(0.0, np.log10(eps), n_alphas)
+
+
+def _check_alphas(alphas, eps, l1_ratio):
+    """Return the number of alphas as it is, or the alphas as an array, decreasing."""
+    if isinstance(alphas, Integral):
+        check_number("alphas", alphas, low=1, kind=Integral)
+        check_number("eps", eps, low=0, high=1)
+        if eps in (0, 1):
+            raise ValueError(f"eps must be strictly between 0 and 1, got {eps!r}.")
+        if l1_ratio == 0:
+            raise ValueError(
+                "l1_ratio must be in (0, 1] for an integer alphas, got 0: no alpha sets every coefficient of "
+                "Ridge to zero. Pass the alphas themselves."
+            )
+        return alphas
+    try:
+        values = np.asarray(alphas, dtype=np.float64)
+        valid = values.ndim == 1 and values.size > 0 and np.all(np.isfinite(values) & (values >= 0))
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(f"alphas must be an integer ≥ 1 or a list of finite numbers ≥ 0, got {alphas!r}.")
+    return np.sort(values)[::-1]

@@ -40,9 +40,10 @@ class Ridge(LinearModel):
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients w, in X's dtype.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b, in the units of y; 0.0 without one.
+        Intercept b, in the units of y and X's dtype; 0.0 without one.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        An upper bound of how far the objective at `coef_` is above its minimum.
+        An upper bound of how far the objective above, at `coef_` and `intercept_` as stored, is from its
+        minimum.
     n_iter_ : int or ndarray of shape (n_targets,)
         Iterations spent, 1 for a direct solution.
     n_features_in_ : int
@@ -87,20 +88,9 @@ class Ridge(LinearModel):
         self.tol = tol
         self.max_iter = max_iter
 
-    def penalty(self, total_weight: float) -> ElasticNetPenalty:
-        """The penalty ½α Σ vⱼwⱼ² of the energy E, whatever the data weigh.
-
-        Parameters
-        ----------
-        total_weight : float
-            S = Σ sᵢ; Ridge's alpha does not scale with it, as scikit-learn's does not.
-
-        Returns
-        -------
-        ElasticNetPenalty
-            With l1 = 0 and l2 = alpha.
-        """
-        return L2(self.alpha, factors=self.penalty_weights, positive=self.positive)
+    def _penalty(self, total_weight: float) -> ElasticNetPenalty:
+        # Ridge's alpha does not scale with the weight of the data, as scikit-learn's does not.
+        return L2(float(self.alpha), factors=self.penalty_weights, positive=self.positive)
 
     def _solve(self, problem: LeastSquares, penalty: ElasticNetPenalty) -> Solution:
         if penalty.positive:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-__all__ = ["Moments", "row_blocks", "weighted_means"]
+__all__ = ["Moments", "implicitly_centred", "row_blocks", "weighted_means"]
 
 FloatArray = NDArray[np.float64]
 
 # Rows are visited in blocks of about this many numbers (2 MiB), which stay in cache while they are used.
 _BLOCK_SIZE = 2**18
+# Sparse columns whose variance is below this part of their mean square are stored centred.
+_NEARLY_FULL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +76,10 @@ class Moments:
     centred: bool = True
 
     @classmethod
-    def from_data(cls, X, y, sample_weight=None, *, centred: bool = True) -> Moments:
-        """The moments of rows held in memory, in float64 whatever their dtype.
+    def from_data(
+        cls, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, *, centred: bool = True
+    ) -> Moments:
+        """Take the moments of rows held in memory, in float64 whatever their dtype.
 
         Parameters
         ----------
@@ -83,7 +88,7 @@ class Moments:
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Target.
         sample_weight : ndarray of shape (n_samples,), optional
-            Weights sᵢ ≥ 0, not all zero; ones if not given.
+            Weights sᵢ ≥ 0; ones if not given. All zero gives the moments of no rows, which add nothing.
         centred : bool, default=True
             Whether to take products about the means.
 
@@ -92,27 +97,35 @@ class Moments:
         Moments
             Of the rows of positive weight.
         """
-        y = np.asarray(y, dtype=np.float64).reshape(X.shape[0], -1)
+        y = np.asarray(y, dtype=np.float64)
+        y = y[:, None] if y.ndim == 1 else y
         weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
         counted = weights > 0
         total = float(weights.sum())
-        x_mean = weighted_means(X, weights) if centred else np.zeros(X.shape[1])
-        y_mean = weighted_means(y, weights) if centred else np.zeros(y.shape[1])
-        y_centred = y - y_mean
-        yy = weights @ y_centred**2
+        x_mean, x_rest = np.zeros((2, X.shape[1]))
+        y_mean, y_rest = np.zeros((2, y.shape[1]))
+        if centred:
+            y_mean, y_rest = weighted_means(y, weights)
+        y_centred = (y - y_mean) - y_rest
+        weighted_y = weights[:, None] * y_centred
         if sparse.issparse(X):
-            # Σ s (x − x̄)(x − x̄)ᵀ = Σ s x xᵀ − S x̄ x̄ᵀ: sparse columns have means no larger than their spread.
-            scaled = X.multiply(np.sqrt(weights)[:, None]).tocsr().astype(np.float64)
-            gram = (scaled.T @ scaled).toarray() - total * np.outer(x_mean, x_mean)
-            xy = np.asarray(X.T @ (weights[:, None] * y_centred))
+            X, x_mean, shift = implicitly_centred(X, weights, centred=centred)
+            scaled = sparse.diags_array(np.sqrt(weights)) @ X
+            # Σ s (x − x̄)(x − x̄)ᵀ = Σ s x xᵀ − S x̄ x̄ᵀ, for columns that are no further from zero than wide.
+            gram = (scaled.T @ scaled).toarray() - total * np.outer(shift, shift)
+            xy = np.asarray(X.T @ weighted_y) - np.outer(shift, weighted_y.sum(axis=0))
         else:
+            if centred:
+                x_mean, x_rest = weighted_means(X, weights)
             gram = np.zeros((X.shape[1], X.shape[1]))
             xy = np.zeros((X.shape[1], y.shape[1]))
-            root = np.sqrt(weights)
+            root = np.sqrt(weights)[:, None]
             for rows in row_blocks(*X.shape):
-                block = (X[rows] - x_mean) * root[rows, None]
+                block = X[rows] - x_mean
+                block -= x_rest
+                block *= root[rows]
                 gram += block.T @ block
-                xy += block.T @ (root[rows, None] * y_centred[rows])
+                xy += block.T @ (root[rows] * y_centred[rows])
         return cls(
             total_weight=total,
             n_rows=int(counted.sum()),
@@ -121,7 +134,7 @@ class Moments:
             y_mean=y_mean,
             gram=gram,
             xy=xy,
-            yy=yy,
+            yy=weights @ y_centred**2,
             centred=centred,
         )
 
@@ -140,7 +153,7 @@ class Moments:
             return NotImplemented
         self._check_compatible(other)
         total = self.total_weight + other.total_weight
-        share = other.total_weight / total
+        share = other.total_weight / total if total > 0 else 0.0
         between = self.total_weight * share
         dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
         return Moments(
@@ -191,20 +204,65 @@ class Moments:
 
 
 def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
-    """Slices over the rows, each of a size that stays in cache."""
+    """Cut the rows into slices of a size that stays in cache."""
     step = max(1, _BLOCK_SIZE // max(1, n_features))
     for start in range(0, n_samples, step):
         yield slice(start, min(start + step, n_samples))
 
 
-def weighted_means(X, weights: FloatArray) -> FloatArray:
-    """Weighted column means in float64, exact for a constant column.
+def weighted_means(X: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted column means in two parts, the nearest float64 and what it rounds away; zeros without weight.
 
-    A second pass averages what the first left over, which removes its rounding.
+    The sum of the parts is accurate to the rounding of X's spread, not of its size: a second pass averages
+    what the first left over. A constant column has exactly its value as its mean.
     """
-    total = weights.sum()
-    if sparse.issparse(X):
-        return np.asarray(X.T @ weights, dtype=np.float64).ravel() / total
+    total = float(weights.sum())
+    if total == 0:
+        return np.zeros(X.shape[1]), np.zeros(X.shape[1])
     share = weights / total
-    first = sum(share[rows] @ X[rows] for rows in row_blocks(*X.shape))
-    return first + sum(share[rows] @ (X[rows] - first) for rows in row_blocks(*X.shape))
+    first, left_over = np.zeros((2, X.shape[1]))
+    for rows in row_blocks(*X.shape):
+        first += share[rows] @ X[rows]
+    for rows in row_blocks(*X.shape):
+        left_over += share[rows] @ (X[rows] - first)
+    mean = first + left_over
+    return mean, left_over - (mean - first)
+
+
+def implicitly_centred(
+    X: Any, weights: FloatArray, *, centred: bool
+) -> tuple[sparse.csc_array, FloatArray, FloatArray]:
+    """Write the centring of a sparse matrix as X − 1x̄ᵀ = stored − 1 shiftᵀ, so that it stays sparse.
+
+    A share f of zeros keeps a column's variance above f of its mean square. So a column far from zero beside
+    its spread, which would lose digits to an implicit shift, is nearly full, and is stored centred.
+
+    Returns
+    -------
+    stored : CSC array of shape (n_samples, n_features), float64
+        In canonical format; it may share memory with X.
+    mean, shift : ndarray of shape (n_features,)
+        x̄, and the part of it that is left implicit; zeros if not `centred`.
+    """
+    stored = sparse.csc_array(X, dtype=np.float64)
+    if not stored.has_canonical_format:
+        stored = stored.copy()  # the caller's arrays stay as they are
+        stored.sum_duplicates()
+    mean = np.zeros(X.shape[1])
+    total = float(weights.sum())
+    if not centred or total == 0:
+        return stored, mean, mean
+    mean = stored.T @ weights / total
+    mean_square = stored.power(2).T @ weights / total
+    full = np.flatnonzero(mean_square - mean**2 < _NEARLY_FULL * mean_square)
+    shift = mean.copy()
+    if full.size:
+        columns = stored[:, full].toarray()
+        mean[full], rest = weighted_means(columns, weights)
+        shift[full] = 0.0
+        columns -= mean[full]
+        columns -= rest
+        others = np.setdiff1d(np.arange(mean.size), full)
+        order = np.argsort(np.concatenate([others, full]))
+        stored = sparse.hstack([stored[:, others], sparse.csc_array(columns)], format="csc")[:, order]
+    return stored, mean, shift

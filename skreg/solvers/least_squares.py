@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg.moments import Moments
-from skreg.moments.moments import row_blocks, weighted_means
+from skreg.moments.moments import implicitly_centred, row_blocks, weighted_means
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers._kernels import column_descent, gram_descent, sparse_column_descent
+from skreg.solvers.column_penalty import ColumnPenalty
 
 __all__ = ["DenseLeastSquares", "LeastSquares", "SparseLeastSquares", "TallLeastSquares", "least_squares"]
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
 
 # A column whose standard deviation is below this part of its mean is rounding, not data.
 _CONSTANT = 1e-12
 # Rows per column from which one pass for the Gram matrix beats passes over the rows.
 _TALL = 2
+# Strengths in scaled units are cut here, where any coefficient has long been zero, so that none overflows.
+_LARGEST_STRENGTH = 1e290
 
 
 class LeastSquares(ABC):
@@ -35,24 +39,43 @@ class LeastSquares(ABC):
 
     Attributes
     ----------
-    n_features, n_targets : int
-        Columns of A and of b.
+    n_rows, n_features, n_targets : int
+        Rows of A, columns of A and columns of b.
     total_weight : float
         S = Σ sᵢ.
+    root_weights : ndarray of shape (n_rows,)
+        √sᵢ, to which the columns of A and b are orthogonal when there is an intercept.
     x_mean, x_scale : ndarray of shape (n_features,)
         A's column j is √s (xⱼ − x̄ⱼ) · x_scale[j]; zero scale marks a column without variance.
     y_mean, y_scale : ndarray of shape (n_targets,)
         Likewise for b.
+    b : ndarray of shape (n_rows, n_targets)
+        The scaled targets.
     null_value : ndarray of shape (n_targets,)
         The energy of w = 0, ½ Σ s (y − ȳ)², in the units of the data.
+    n_stored : int
+        How many numbers of X are held.
     """
 
     x_mean: FloatArray
     x_scale: FloatArray
-    y_mean: FloatArray
-    y_scale: FloatArray
-    total_weight: float
-    null_value: FloatArray
+    n_stored: int
+
+    def __init__(self, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
+        self.root_weights = np.sqrt(weights)
+        self.total_weight = float(weights.sum())
+        self.y_mean, rest = weighted_means(y, weights) if fit_intercept else np.zeros((2, y.shape[1]))
+        b = (y - self.y_mean) - rest
+        b[:, np.all(np.abs(b) <= _CONSTANT * np.abs(self.y_mean), axis=0)] = 0.0
+        b *= self.root_weights[:, None]
+        self.y_scale = power_of_two_scale(np.max(np.abs(b), axis=0), when_zero=1.0)
+        self.b = b * self.y_scale
+        self.null_value = self.energy_to_data(0.5 * np.einsum("ij,ij->j", self.b, self.b), self.targets)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of A, those of positive weight."""
+        return self.b.shape[0]
 
     @property
     def n_features(self) -> int:
@@ -62,12 +85,7 @@ class LeastSquares(ABC):
     @property
     def n_targets(self) -> int:
         """Number of columns of b."""
-        return self.y_mean.size
-
-    @property
-    @abstractmethod
-    def n_rows(self) -> int:
-        """Number of rows of A."""
+        return self.b.shape[1]
 
     @property
     def targets(self) -> slice:
@@ -75,8 +93,11 @@ class LeastSquares(ABC):
         return slice(None)
 
     @abstractmethod
-    def correlation(self, w: FloatArray, targets: Any) -> tuple[FloatArray, FloatArray]:
-        """Aᵀr and ‖r‖² for the residual r = b − Aw, computed from the rows.
+    def product(self, w: FloatArray) -> FloatArray:
+        """Compute Aw, of shape (n_rows, k), for w of shape (n_features, k)."""
+
+    def residual(self, w: FloatArray, targets: Any) -> FloatArray:
+        """Compute the residual b − Aw, of shape (n_rows, k).
 
         Parameters
         ----------
@@ -85,32 +106,41 @@ class LeastSquares(ABC):
         targets : slice or array of int
             Which k targets.
         """
+        return self.b[:, targets] - self.product(w)
 
     @abstractmethod
-    def gram(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> FloatArray:
-        """The block A[:, left]ᵀ A[:, right]."""
+    def adjoint(self, r: FloatArray) -> FloatArray:
+        """Compute Aᵀr, of shape (n_features, k), for r of shape (n_rows, k)."""
+
+    def correlation(self, w: FloatArray, targets: Any) -> tuple[FloatArray, FloatArray]:
+        """Compute Aᵀr and ‖r‖² for the residual r = b − Aw, from the rows; arguments as for `residual`."""
+        r = self.residual(w, targets)
+        return self.adjoint(r), np.einsum("ij,ij->j", r, r)
+
+    @abstractmethod
+    def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
+        """Compute the block A[:, left]ᵀ A[:, right]."""
+
+    @abstractmethod
+    def columns(self, index: IndexArray) -> FloatArray:
+        """Extract A[:, index], dense, in Fortran order."""
+
+    def kernel(self, scale: FloatArray) -> FloatArray:
+        """Compute A diag(scale) Aᵀ, of shape (n_rows, n_rows)."""
+        A = self.columns(np.arange(self.n_features))
+        return (A * scale) @ A.T
 
     @abstractmethod
     def descend(
         self,
-        index: NDArray[np.intp],
+        index: IndexArray,
         w: FloatArray,
         target: int,
-        l1: FloatArray,
-        l2: FloatArray,
-        positive: bool,
+        penalty: ColumnPenalty,
         max_sweeps: int,
         tolerance: float,
     ) -> int:
         """Coordinate descent on w[index] in place, without a Gram matrix of `index`; returns the sweeps."""
-
-    @abstractmethod
-    def columns(self, index: NDArray[np.intp]) -> FloatArray:
-        """A[:, index], dense, in Fortran order."""
-
-    @abstractmethod
-    def residual(self, w: FloatArray, targets: Any) -> FloatArray:
-        """The residual b − Aw, of shape (n_rows, k)."""
 
     def coef_to_scaled(self, coef: FloatArray) -> FloatArray:
         """Coefficients (n_targets, n_features) of the data as scaled ones (n_features, n_targets)."""
@@ -120,28 +150,29 @@ class LeastSquares(ABC):
         """Scaled coefficients (n_features, n_targets) as (n_targets, n_features) in the data's units."""
         return (w / self.y_scale).T * self._nonzero_scale
 
-    def strengths(self, penalty: ElasticNetPenalty, target: int) -> tuple[FloatArray, FloatArray]:
-        """λ₁vⱼ and λ₂vⱼ in scaled units, each of shape (n_features,)."""
+    def penalty_of(self, penalty: ElasticNetPenalty, target: int) -> ColumnPenalty:
+        """Translate a penalty on the data's coefficients into one target's scaled units."""
         scale = self._nonzero_scale
-        l1 = penalty.l1_strengths(self.n_features) * (scale * self.y_scale[target])
-        l2 = penalty.l2_strengths(self.n_features) * scale * scale
-        return l1, l2
+        with np.errstate(over="ignore"):
+            l1 = penalty.l1_strengths(self.n_features) * (scale * self.y_scale[target])
+            l2 = penalty.l2_strengths(self.n_features) * scale * scale
+        l1, l2 = (np.minimum(strengths, _LARGEST_STRENGTH) for strengths in (l1, l2))
+        return ColumnPenalty(l1, l2, penalty.positive)
 
     def intercept(self, coef: FloatArray) -> FloatArray:
-        """The best intercepts ȳ − x̄ᵀw, of shape (n_targets,), for `coef` in the data's units."""
+        """Compute the best intercepts ȳ − x̄ᵀw, of shape (n_targets,), for `coef` in the data's units."""
         return self.y_mean - coef @ self.x_mean
 
     def energy_to_data(self, energy: FloatArray, targets: Any) -> FloatArray:
-        """An energy in scaled units as one in the units of the data."""
-        with np.errstate(under="ignore"):
-            return energy / self.y_scale[targets] / self.y_scale[targets]
+        """Translate an energy in scaled units into the units of the data."""
+        return energy / self.y_scale[targets] / self.y_scale[targets]
 
     @property
     def _nonzero_scale(self) -> FloatArray:
         return np.where(self.x_scale > 0, self.x_scale, 1.0)
 
 
-def least_squares(X, y: FloatArray, weights: FloatArray, *, fit_intercept: bool) -> LeastSquares:
+def least_squares(X: Any, y: FloatArray, weights: FloatArray, *, fit_intercept: bool) -> LeastSquares:
     """Choose the representation of the data term for these data.
 
     Parameters
@@ -170,80 +201,80 @@ def least_squares(X, y: FloatArray, weights: FloatArray, *, fit_intercept: bool)
     return DenseLeastSquares(X, y, weights, fit_intercept)
 
 
-class _RowsLeastSquares(LeastSquares):
-    """What the representations share: the targets b, held densely."""
-
-    def __init__(self, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
-        self.root_weights = np.sqrt(weights)
-        self.total_weight = float(weights.sum())
-        self.y_mean = weighted_means(y, weights) if fit_intercept else np.zeros(y.shape[1])
-        b = (y - self.y_mean) * self.root_weights[:, None]
-        spread, size = np.max(np.abs(b), axis=0), np.max(np.abs(y), axis=0)
-        b[:, spread <= _CONSTANT * size * self.root_weights.max()] = 0.0
-        self.y_scale = power_of_two_scale(np.max(np.abs(b), axis=0), when_zero=1.0)
-        self.b = b * self.y_scale
-        self.null_value = self.energy_to_data(0.5 * np.einsum("ij,ij->j", self.b, self.b), self.targets)
-
-    @property
-    def n_rows(self) -> int:
-        return self.b.shape[0]
-
-
-class DenseLeastSquares(_RowsLeastSquares):
+class DenseLeastSquares(LeastSquares):
     """Holds A itself, a centred and scaled float64 copy in Fortran order."""
 
-    def __init__(self, X, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
+    def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
-        self.x_mean = weighted_means(X, weights) if fit_intercept else np.zeros(X.shape[1])
+        self.x_mean, rest = weighted_means(X, weights) if fit_intercept else np.zeros((2, X.shape[1]))
         A = np.empty(X.shape, dtype=np.float64, order="F")
         np.subtract(X, self.x_mean, out=A)
+        A -= rest
         A *= self.root_weights[:, None]
-        variance = np.einsum("ij,ij->j", A, A)
-        self.x_scale = _column_scale(variance, self.x_mean, self.total_weight)
+        self.x_scale = _column_scale(np.einsum("ij,ij->j", A, A), self.x_mean, self.total_weight)
         A *= self.x_scale
-        self.A = A
+        self.A, self.n_stored = A, A.size
+        self.norms = np.einsum("ij,ij->j", A, A)
 
-    def residual(self, w: FloatArray, targets: Any) -> FloatArray:
-        return self.b[:, targets] - self.A @ w
+    def product(self, w: FloatArray) -> FloatArray:
+        """Compute Aw."""
+        return self.A @ w
 
-    def correlation(self, w: FloatArray, targets: Any) -> tuple[FloatArray, FloatArray]:
-        r = self.residual(w, targets)
-        return self.A.T @ r, np.einsum("ij,ij->j", r, r)
+    def adjoint(self, r: FloatArray) -> FloatArray:
+        """Compute Aᵀr."""
+        return self.A.T @ r
 
-    def gram(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> FloatArray:
+    def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
+        """Compute A[:, left]ᵀ A[:, right]."""
         return self.A[:, left].T @ self.A[:, right]
 
-    def descend(self, index, w, target, l1, l2, positive, max_sweeps, tolerance) -> int:
-        r = self.residual(w[:, None], [target])[:, 0].copy()
-        norms = np.einsum("ij,ij->j", self.A, self.A)
-        return column_descent(self.A, index, r, w, norms, l1, l2, positive, max_sweeps, tolerance)
-
-    def columns(self, index: NDArray[np.intp]) -> FloatArray:
+    def columns(self, index: IndexArray) -> FloatArray:
+        """Extract A[:, index]."""
         return np.asfortranarray(self.A[:, index])
 
+    def descend(
+        self,
+        index: IndexArray,
+        w: FloatArray,
+        target: int,
+        penalty: ColumnPenalty,
+        max_sweeps: int,
+        tolerance: float,
+    ) -> int:
+        """Sweep the columns of A, carrying the residual."""
+        r = self.b[:, target] - self.A @ w
+        return column_descent(self.A, index, r, w, self.norms, *penalty, max_sweeps, tolerance)
 
-class TallLeastSquares(_RowsLeastSquares):
+
+class TallLeastSquares(LeastSquares):
     """Holds AᵀA, from the moments, beside the rows as given: no copy of X is made.
 
     The residual and its correlation are always computed from the rows, centred block by block, so that
     what the Gram matrix rounds away is recovered by one more step with it.
     """
 
-    def __init__(self, X, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
+    def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
-        self.X = X
+        self.X, self.n_stored = X, X.size
         moments = Moments.from_data(X, y, weights, centred=fit_intercept)
         self.x_mean = moments.x_mean
+        self._rest = weighted_means(X, weights)[1] if fit_intercept else np.zeros(X.shape[1])
         self.x_scale = _column_scale(np.diag(moments.gram), self.x_mean, self.total_weight)
         self.full_gram = moments.gram * self.x_scale * self.x_scale[:, None]
 
-    def residual(self, w: FloatArray, targets: Any) -> FloatArray:
-        r = self.b[:, targets].copy()
+    def product(self, w: FloatArray) -> FloatArray:
+        """Compute Aw."""
+        return np.concatenate([self._block(rows) @ w for rows in row_blocks(*self.X.shape)])
+
+    def adjoint(self, r: FloatArray) -> FloatArray:
+        """Compute Aᵀr."""
+        g = np.zeros((self.n_features, r.shape[1]))
         for rows in row_blocks(*self.X.shape):
-            r[rows] -= self._block(rows) @ w
-        return r
+            g += self._block(rows).T @ r[rows]
+        return g
 
     def correlation(self, w: FloatArray, targets: Any) -> tuple[FloatArray, FloatArray]:
+        """Compute Aᵀr and ‖r‖² in one pass over the rows."""
         g = np.zeros((self.n_features, w.shape[1]))
         norm = np.zeros(w.shape[1])
         for rows in row_blocks(*self.X.shape):
@@ -253,95 +284,111 @@ class TallLeastSquares(_RowsLeastSquares):
             norm += np.einsum("ij,ij->j", r, r)
         return g, norm
 
-    def gram(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> FloatArray:
+    def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
+        """Extract a block of AᵀA."""
         return self.full_gram[np.ix_(left, right)]
 
-    def descend(self, index, w, target, l1, l2, positive, max_sweeps, tolerance) -> int:
-        g = self.correlation(w[:, None], [target])[0][index, 0]
-        inner = w[index]
-        gram = np.ascontiguousarray(self.gram(index, index))
-        sweeps = gram_descent(
-            gram, g, inner, l1[index], l2[index], positive, max_sweeps, tolerance, max_sweeps
-        )
-        w[index] = inner
-        return sweeps
-
-    def columns(self, index: NDArray[np.intp]) -> FloatArray:
+    def columns(self, index: IndexArray) -> FloatArray:
+        """Extract A[:, index]."""
         A = np.empty((self.n_rows, len(index)), order="F")
         for rows in row_blocks(*self.X.shape):
             A[rows] = self._block(rows)[:, index]
         return A
 
+    def descend(
+        self,
+        index: IndexArray,
+        w: FloatArray,
+        target: int,
+        penalty: ColumnPenalty,
+        max_sweeps: int,
+        tolerance: float,
+    ) -> int:
+        """Sweep AᵀA, which is there whatever its size."""
+        g = self.correlation(w[:, None], [target])[0][index, 0]
+        inner = w[index]
+        gram = np.ascontiguousarray(self.gram(index, index))
+        sweeps = gram_descent(gram, g, inner, *penalty.of(index), max_sweeps, tolerance, max_sweeps)
+        w[index] = inner
+        return sweeps
+
     def _block(self, rows: slice) -> FloatArray:
-        return (self.X[rows] - self.x_mean) * self.x_scale * self.root_weights[rows, None]
+        block = self.X[rows] - self.x_mean
+        block -= self._rest
+        block *= self.x_scale
+        block *= self.root_weights[rows, None]
+        return block
 
 
-class SparseLeastSquares(_RowsLeastSquares):
+class SparseLeastSquares(LeastSquares):
     """Holds diag(√s) X diag(scale) in CSC format; the centring is an implicit shift.
 
     The shift costs nothing a column: with u = √s, A = sparse − u shiftᵀ and uᵀ(b − Aw) = 0.
     """
 
-    def __init__(self, X, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
+    def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
-        X = sparse.csc_array(X, dtype=np.float64)
-        self.x_mean = weighted_means(X, weights) if fit_intercept else np.zeros(X.shape[1])
-        mean_square = np.asarray(X.power(2).T @ weights).ravel()
-        variance = mean_square - self.total_weight * self.x_mean**2
-        # Two sums that cancel leave a variance this far off; below it a column counts as constant.
-        constant = variance <= 1e-14 * mean_square
-        self.x_scale = power_of_two_scale(np.sqrt(np.where(constant, 0.0, mean_square)), when_zero=0.0)
+        stored, self.x_mean, shift = implicitly_centred(X, weights, centred=fit_intercept)
+        variance = stored.power(2).T @ weights - self.total_weight * shift**2
+        self.x_scale = _column_scale(variance, self.x_mean, self.total_weight)
         self.A = sparse.csc_array(
-            sparse.diags_array(self.root_weights) @ X @ sparse.diags_array(self.x_scale)
+            sparse.diags_array(self.root_weights) @ stored @ sparse.diags_array(self.x_scale)
         )
         self.A.sort_indices()
+        self.n_stored = self.A.nnz
         self.A.indices, self.A.indptr = (part.astype(np.int64) for part in (self.A.indices, self.A.indptr))
-        self.shift = self.x_mean * self.x_scale
+        self.shift = shift * self.x_scale
         self.norms = variance * self.x_scale * self.x_scale
 
-    def residual(self, w: FloatArray, targets: Any) -> FloatArray:
-        return self.b[:, targets] - self.A @ w + np.outer(self.root_weights, self.shift @ w)
+    def product(self, w: FloatArray) -> FloatArray:
+        """Compute Aw."""
+        return self.A @ w - np.outer(self.root_weights, self.shift @ w)
 
-    def correlation(self, w: FloatArray, targets: Any) -> tuple[FloatArray, FloatArray]:
-        r = self.residual(w, targets)
-        g = self.A.T @ r - np.outer(self.shift, self.root_weights @ r)
-        return g, np.einsum("ij,ij->j", r, r)
+    def adjoint(self, r: FloatArray) -> FloatArray:
+        """Compute Aᵀr."""
+        return self.A.T @ r - np.outer(self.shift, self.root_weights @ r)
 
-    def gram(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> FloatArray:
+    def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
+        """Compute A[:, left]ᵀ A[:, right]."""
         product = (self.A[:, left].T @ self.A[:, right]).toarray()
         return product - self.total_weight * np.outer(self.shift[left], self.shift[right])
 
-    def descend(self, index, w, target, l1, l2, positive, max_sweeps, tolerance) -> int:
-        r = self.b[:, target] - self.A @ w
-        return sparse_column_descent(
-            self.A.data,
-            self.A.indices,
-            self.A.indptr,
-            self.shift,
-            self.total_weight,
-            index,
-            r,
-            w,
-            self.norms,
-            l1,
-            l2,
-            positive,
-            max_sweeps,
-            tolerance,
-        )
-
-    def columns(self, index: NDArray[np.intp]) -> FloatArray:
+    def columns(self, index: IndexArray) -> FloatArray:
+        """Extract A[:, index]."""
         dense = self.A[:, index].toarray(order="F")
-        return np.asfortranarray(dense - np.outer(self.root_weights, self.shift[index]))
+        dense -= np.outer(self.root_weights, self.shift[index])
+        return dense
+
+    def kernel(self, scale: FloatArray) -> FloatArray:
+        """Compute A diag(scale) Aᵀ, without a dense A."""
+        scaled = self.A @ sparse.diags_array(scale)
+        crossed = np.outer(scaled @ self.shift, self.root_weights)
+        squared = float(self.shift @ (scale * self.shift))
+        shifted = squared * np.outer(self.root_weights, self.root_weights)
+        return (scaled @ self.A.T).toarray() - crossed - crossed.T + shifted
+
+    def descend(
+        self,
+        index: IndexArray,
+        w: FloatArray,
+        target: int,
+        penalty: ColumnPenalty,
+        max_sweeps: int,
+        tolerance: float,
+    ) -> int:
+        """Sweep the stored columns, carrying the residual before the shift and the shift's sum."""
+        r = self.b[:, target] - self.A @ w
+        matrix = (self.A.data, self.A.indices, self.A.indptr, self.shift, self.total_weight)
+        return sparse_column_descent(*matrix, index, r, w, self.norms, *penalty, max_sweeps, tolerance)
 
 
 def _column_scale(variance: FloatArray, mean: FloatArray, total_weight: float) -> FloatArray:
-    """The scale that brings a centred column of squared norm `variance` to norm [½, 1); 0 if constant."""
+    """Find the scale that brings a column of squared norm `variance` to norm [½, 1); 0 if it is constant."""
     constant = variance <= _CONSTANT**2 * mean**2 * total_weight
     return power_of_two_scale(np.sqrt(np.where(constant, 0.0, variance)), when_zero=0.0)
 
 
 def power_of_two_scale(size: FloatArray, *, when_zero: float) -> FloatArray:
-    """The power of two that brings each size into [½, 1), exactly; `when_zero` where the size is 0."""
+    """Find the power of two that brings each size into [½, 1), exactly; `when_zero` where the size is 0."""
     exponent = np.clip(np.frexp(size)[1], -1000, 1000)
     return np.where(size > 0, np.ldexp(1.0, -exponent), when_zero)

@@ -1,9 +1,9 @@
 """Ridge's solver: one factorisation for every target, refined with the residual of the rows.
 
 Tall data factorise AᵀA + Λ, wide data the kernel I + AΛ⁻¹Aᵀ; what either rounds away comes back by
-iterative refinement. Where the factor is too ill conditioned for that (no penalty and collinear columns),
-the least-squares problem [A; Λ^½] w = [b; 0] is solved by singular values instead. Sparse data too large
-for a factor go through SciPy's LSMR.
+iterative refinement. Where the factor is too ill conditioned for that (collinear columns and next to no
+penalty), or some columns of wide data are unpenalised, the columns themselves are taken apart by singular
+values. Data too large for a factor go through LSMR.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.sparse.linalg import LinearOperator, lsmr
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
+from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares
 from skreg.solvers.solution import Solution
 
 __all__ = ["solve_ridge"]
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
 Solve = Callable[[FloatArray], FloatArray]
 
-# Factors of sparse problems up to this size are dense (200 MB at the limit).
+# Factors up to this size are dense (200 MB at the limit).
 _DENSE_LIMIT = 5000
 # Refinement converges as long as the factor keeps some digits.
 _ILL_CONDITIONED = 1e-11
-_REFINEMENTS = 3
+_REFINEMENTS = 2
 
 
 def solve_ridge(problem: LeastSquares, penalty: ElasticNetPenalty, *, max_iter: int = 1000) -> Solution:
@@ -41,10 +42,11 @@ def solve_ridge(problem: LeastSquares, penalty: ElasticNetPenalty, *, max_iter: 
     problem : LeastSquares
         The data term.
     penalty : ElasticNetPenalty
-        A penalty with l1 = 0. Where λ₂vⱼ = 0 leaves the minimiser free (collinear columns), it is the
-        one of least norm.
+        A penalty with l1 = 0. Where it and the data leave the minimiser free (collinear unpenalised
+        columns), the unpenalised coefficients are those of least norm.
     max_iter : int, default=1000
-        At most this many iterations of LSMR, for sparse data too large for a factor.
+        At most this many iterations of LSMR, for sparse data too large for a factor; the norm that is
+        then least is that of the coefficients times their columns' norms.
 
     Returns
     -------
@@ -54,85 +56,128 @@ def solve_ridge(problem: LeastSquares, penalty: ElasticNetPenalty, *, max_iter: 
     References
     ----------
     Hoerl, A. E. and Kennard, R. W. (1970). Ridge regression, Technometrics 12(1), eq. 2.1;
-    Saunders, C., Gammerman, A. and Vovk, V. (1998). Ridge regression in dual variables, ICML;
-    Fong, D. and Saunders, M. (2011). LSMR, SIAM J. Sci. Comput. 33(5).
+    Saunders, C., Gammerman, A. and Vovk, V. (1998). Ridge regression in dual variables, ICML.
     """
-    l2 = problem.strengths(penalty, 0)[1]  # the same for every target: λ₂ has no units of y
-    columns = np.flatnonzero(problem.x_scale > 0)
+    l2 = problem.penalty_of(penalty, 0).l2  # the same for every target: λ₂ has no units of y
+    data = problem.x_scale > 0
+    columns = np.flatnonzero(data)
     w = np.zeros((problem.n_features, problem.n_targets))
     n_iter = np.ones(problem.n_targets, dtype=int)
     with one_blas_thread():
-        if columns.size == 0:
-            pass
-        elif isinstance(problem, SparseLeastSquares) and min(problem.n_rows, columns.size) > _DENSE_LIMIT:
-            w, n_iter = _iterative(problem, l2, max_iter)
-        else:
-            solve = _factor(problem, columns, l2[columns])
-            if solve is None:
-                w[columns] = _by_singular_values(problem, columns, l2[columns])
-            else:
-                for _ in range(_REFINEMENTS):
-                    g, _r = problem.correlation(w, problem.targets)
-                    w[columns] += solve(g[columns] - l2[columns, None] * w[columns])
+        if columns.size:
+            smaller, larger = sorted((problem.n_rows, columns.size))
+            solution = None
+            if smaller <= _DENSE_LIMIT or not isinstance(problem, SparseLeastSquares):
+                solution = _by_factor(problem, columns, l2)
+                if solution is None and smaller * larger <= max(_DENSE_LIMIT**2, problem.n_stored):
+                    solution = _by_singular_values(problem, columns, l2)
+            if solution is None:
+                solution, n_iter = least_squares_by_lsmr(problem, problem.b, l2, data, max_iter)
+            w = solution
         coef = problem.coef_to_data(w)
         return Solution(coef=coef, dual_gap=dual_gap(problem, coef, penalty), n_iter=n_iter)
 
 
-def _factor(problem: LeastSquares, columns: NDArray[np.intp], l2: FloatArray) -> Solve | None:
-    """A solver of (AᵀA + Λ) w = v, or None where it would keep too few digits."""
+def _by_factor(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
+    """Solve by one Cholesky factor and refinement, or None where it would keep too few digits."""
     if problem.n_rows >= columns.size:
-        matrix = problem.gram(columns, columns)
-        matrix[np.diag_indices(columns.size)] += l2
-        return _cholesky(matrix)
-    if np.any(l2 == 0):
+        return _tall(problem, columns, l2)
+    if np.all(l2[columns] > 0.0):
+        return _wide(problem, columns, l2)
+    return None
+
+
+def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
+    """(AᵀA + Λ) w = Aᵀb."""
+    matrix = problem.gram(columns, columns)
+    matrix[np.diag_indices(columns.size)] += l2[columns]
+    solve = _cholesky(matrix)
+    if solve is None:
         return None
-    # Wide: (AᵀA + Λ)⁻¹ = Λ⁻¹ − Λ⁻¹Aᵀ (I + AΛ⁻¹Aᵀ)⁻¹ AΛ⁻¹ (Woodbury), a factor of n rows only.
-    A = problem.columns(columns)
-    kernel = (A / l2) @ A.T
+    w = np.zeros((problem.n_features, problem.n_targets))
+    for _ in range(1 + _REFINEMENTS):
+        g, _r_squared = problem.correlation(w, problem.targets)
+        w[columns] += solve(g[columns] - l2[columns, None] * w[columns])
+    return w
+
+
+def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
+    """w = Λ⁻¹Aᵀr, where the residual r solves (I + AΛ⁻¹Aᵀ) r = b: a factor of n rows only."""
+    inverse = np.zeros(problem.n_features)
+    inverse[columns] = 1.0 / l2[columns]
+    kernel = problem.kernel(inverse)
     kernel[np.diag_indices(problem.n_rows)] += 1.0
-    inner = _cholesky(kernel)
-    if inner is None:
+    solve = _cholesky(kernel)
+    if solve is None:
         return None
-    return lambda v: (v - A.T @ inner(A @ (v / l2[:, None]))) / l2[:, None]
+    r = np.zeros_like(problem.b)
+    w = np.zeros((problem.n_features, problem.n_targets))
+    for _ in range(1 + _REFINEMENTS):
+        r += solve(problem.residual(w, problem.targets) - r)
+        w = inverse[:, None] * problem.adjoint(r)
+    return w
 
 
 def _cholesky(matrix: FloatArray) -> Solve | None:
+    """Solve with a symmetric matrix, equilibrated to a unit diagonal; None if it is ill conditioned."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        scale = 1.0 / np.sqrt(np.diag(matrix))
+        matrix = matrix * scale * scale[:, None]
+    if not np.all(np.isfinite(matrix)):
+        return None
     norm = linalg.norm(matrix, 1)
     factor, info = linalg.lapack.dpotrf(matrix, lower=False)
     if info != 0 or linalg.lapack.dpocon(factor, norm)[0] < _ILL_CONDITIONED:
         return None
-    return lambda v: linalg.cho_solve((factor, False), v, check_finite=False)
+    scale = scale[:, None]
+    return lambda v: scale * linalg.cho_solve((factor, False), scale * v, check_finite=False)
 
 
-def _by_singular_values(problem: LeastSquares, columns: NDArray[np.intp], l2: FloatArray) -> FloatArray:
-    """The least-norm solution of [A; Λ^½] w = [b; 0], backward stable whatever the condition."""
-    A = problem.columns(columns)
-    penalized = np.flatnonzero(l2 > 0)
-    rows = np.zeros((penalized.size, columns.size))
-    rows[np.arange(penalized.size), penalized] = np.sqrt(l2[penalized])
-    b = np.vstack([problem.b, np.zeros((penalized.size, problem.n_targets))])
-    return linalg.lstsq(np.vstack([A, rows]), b, lapack_driver="gelsd")[0]
+def _by_singular_values(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray:
+    """Project the unpenalised columns F off, solve for the penalised ones P, then for the unpenalised.
+
+    With B = (I − UUᵀ) A_P Λ^−½ and U an orthonormal basis of F: w_P = Λ^−½ (BᵀB + I)⁻¹ Bᵀb.
+    """
+    free, penalized = columns[l2[columns] == 0.0], columns[l2[columns] > 0.0]
+    w = np.zeros((problem.n_features, problem.n_targets))
+    A_free = problem.columns(free)
+    basis, values, right = _trusted_svd(A_free)
+    if penalized.size:
+        root = np.sqrt(l2[penalized])
+        B = problem.columns(penalized)
+        B -= basis @ (basis.T @ B)
+        B /= root
+        left, s, right_p = _trusted_svd(B)
+        shrunk = (s / (s * s + 1.0))[:, None] * (left.T @ problem.b)
+        w[penalized] = (right_p.T @ shrunk) / root[:, None]
+    fit = (basis.T @ problem.residual(w, problem.targets)) / values[:, None]
+    w[free] = right.T @ fit
+    if values.size < free.size:
+        w[free] = _least_norm(right, fit, problem.x_scale[free])
+        # What the change of norm rounded away, in directions that the data do see.
+        w[free] += right.T @ ((basis.T @ problem.residual(w, problem.targets)) / values[:, None])
+    return w
 
 
-def _iterative(problem: SparseLeastSquares, l2: FloatArray, max_iter: int) -> tuple[FloatArray, NDArray[np.int_]]:
-    """LSMR on [A; Λ^½], restarted on the residual once, which recovers the digits its recurrences lose."""
-    n, p = problem.n_rows, problem.n_features
-    root = np.sqrt(l2)
+def _trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The singular value decomposition without the values that are rounding."""
+    if matrix.shape[1] == 0:
+        return np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((0, 0))
+    left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+    kept = values > values[0] * max(matrix.shape) * np.finfo(np.float64).eps
+    return left[:, kept], values[kept], right[kept]
 
-    def forward(x: FloatArray) -> FloatArray:
-        return np.concatenate([problem.A @ x - problem.root_weights * (problem.shift @ x), root * x])
 
-    def adjoint(r: FloatArray) -> FloatArray:
-        top, bottom = r[:n], r[n:]
-        return problem.A.T @ top - problem.shift * (problem.root_weights @ top) + root * bottom
+def _least_norm(right: FloatArray, fit: FloatArray, scale: FloatArray) -> FloatArray:
+    """The w with right·w = fit whose coefficients in the data's units, scale·w, have the least norm.
 
-    operator = LinearOperator((n + p, p), matvec=forward, rmatvec=adjoint, dtype=np.float64)
-    w = np.zeros((p, problem.n_targets))
-    n_iter = np.ones(problem.n_targets, dtype=int)
-    for k in range(problem.n_targets):
-        for _ in range(2):
-            r = np.concatenate([problem.residual(w[:, [k]], [k])[:, 0], -root * w[:, k]])
-            step, _stop, spent, *_norms = lsmr(operator, r, atol=1e-15, btol=1e-15, conlim=0, maxiter=max_iter)
-            w[:, k] += step
-            n_iter[k] += spent
-    return w, n_iter
+    z = scale·w solves Mᵀz = fit, M = rightᵀ/scale: z = Q R⁻ᵀ fit with M = QR. Rows sorted by size and
+    columns pivoted keep the digits of small rows (Cox and Higham, 1998).
+    """
+    scale = scale / scale.max()
+    order = np.argsort(scale)
+    M = right.T[order] / scale[order, None]
+    Q, R, pivot = linalg.qr(M, mode="economic", pivoting=True)
+    w = np.empty((scale.size, fit.shape[1]))
+    w[order] = Q @ linalg.solve_triangular(R, fit[pivot], trans="T") / scale[order, None]
+    return w

@@ -1,0 +1,47 @@
+"""From a penalised estimator to its prior, its PyMC model, and a certificate that the modes agree.
+
+Importing this loads neither PyMC nor ArviZ; what needs them loads them when called.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "ElasticNetPrior": "priors",
+    "GaussianPrior": "priors",
+    "LaplacePrior": "priors",
+    "MAPAgreement": "agreement",
+    "NoiseModel": "noise",
+    "map_agreement": "agreement",
+    "noise_model": "noise",
+    "prior_of": "priors",
+    "random_variable": "model",
+    "to_pymc": "model",
+}
+
+__all__ = [
+    "ElasticNetPrior",
+    "GaussianPrior",
+    "LaplacePrior",
+    "MAPAgreement",
+    "NoiseModel",
+    "map_agreement",
+    "noise_model",
+    "prior_of",
+    "random_variable",
+    "to_pymc",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # found once, an ordinary attribute from then on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

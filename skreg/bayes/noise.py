@@ -1,0 +1,234 @@
+"""The noise contracts: what σ is, and what the prior's scale hangs on.
+
+- a number: σ is known, and the prior has variance parameter σ².
+- ``"variance-scaled"``: σ² is unknown and scales the prior too; the modes agree whatever σ² is.
+- ``"plug-in"``: σ² is unknown in the likelihood, and the prior's scale is fixed at an estimate σ̂²; the
+  modes agree at σ = σ̂.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from skreg.linear_model.energy import Energy
+
+__all__ = ["NoiseModel", "degrees_of_freedom", "noise_model", "plug_in_variance", "typical_size"]
+
+Contract = Literal["known", "variance-scaled", "plug-in"]
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """A noise contract with its numbers.
+
+    Parameters
+    ----------
+    contract : {"known", "variance-scaled", "plug-in"}
+        Which contract.
+    sigma : float or None
+        The known σ, or the estimate σ̂ of the plug-in contract, in the units of y; None if the prior
+        scales with an unknown σ.
+    prior : tuple of two floats or None
+        (a0, b0) of σ² ~ InvGamma(a0, b0), b0 in the units of y²; None if σ is known.
+    """
+
+    contract: Contract
+    sigma: float | None = None
+    prior: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        if self.prior is None:
+            return f"σ = {self.sigma:.4g}, known"
+        unknown = "σ² ~ InvGamma({:.4g}, {:.4g})".format(*self.prior)
+        if self.sigma is None:
+            return f"variance-scaled, {unknown}, which scales the prior too"
+        return f"plug-in, {unknown} with the prior's scale at σ̂ = {self.sigma:.4g}"
+
+
+def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = True) -> NoiseModel:
+    """Read and check the parameters `noise` and `noise_prior`.
+
+    Parameters
+    ----------
+    noise : float or {"variance-scaled", "plug-in"}
+        σ (not σ²) if it is known, or one of the two contracts for an unknown σ.
+    noise_prior : tuple of two floats or None
+        (a0, b0) of σ² ~ InvGamma(a0, b0). By default (½, ½ (s/10)²), where s² = Σ sᵢ(yᵢ − ȳ)²/n₊ is the
+        variance of y: it weighs as much as one more row would whose residual is a tenth of the standard
+        deviation of y. Nine tenths of it lie between 0.05 s and 1.6 s.
+    energy : Energy
+        The estimator and its data.
+    proper : bool, default=True
+        Whether the prior must be a distribution: (0, 0), the improper 1/σ², is then refused.
+
+    Returns
+    -------
+    NoiseModel
+        The contract with its numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `noise` or `noise_prior` is none of those, or no residual degrees of freedom are left for
+        the plug-in estimate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Lasso
+    >>> from skreg.linear_model.energy import energy_of
+    >>> energy = energy_of(Lasso(alpha=0.1), np.arange(4.0)[:, None], np.array([0.0, 1.0, 3.0, 2.0]))
+    >>> print(noise_model(2.0, None, energy))
+    σ = 2, known
+    >>> print(noise_model("variance-scaled", (1.0, 0.5), energy))
+    variance-scaled, σ² ~ InvGamma(1, 0.5), which scales the prior too
+    """
+    if isinstance(noise, str):
+        if noise not in ("variance-scaled", "plug-in"):
+            raise ValueError(
+                f'noise must be "variance-scaled", "plug-in" or a number (σ, if it is known), got {noise!r}.'
+            )
+        prior = _check_noise_prior(noise_prior, energy, proper=proper)
+        if noise == "variance-scaled":
+            return NoiseModel("variance-scaled", None, prior)
+        return NoiseModel("plug-in", math.sqrt(plug_in_variance(energy)), prior)
+    if not _is_number(noise):
+        raise TypeError(
+            f'noise must be "variance-scaled", "plug-in" or a number (σ, if it is known), got {noise!r}.'
+        )
+    if not (math.isfinite(noise) and noise > 0):
+        raise ValueError(f"noise, the known σ, must be finite and > 0, got {noise!r}.")
+    if noise_prior is not None:
+        raise ValueError(
+            f"noise_prior={noise_prior!r} has no use when noise={noise!r} says that σ is known: "
+            "leave noise_prior out, or choose a contract with an unknown σ."
+        )
+    return NoiseModel("known", float(noise), None)
+
+
+def degrees_of_freedom(energy: Energy) -> float:
+    """Count the effective parameters of a fit, its intercept included.
+
+    The number of non-zero coefficients for the Lasso; the trace of the hat matrix on the active set for
+    Ridge and ElasticNet, Σ d²/(d² + λ₂) over the singular values d of the centred, weighted active
+    columns; unpenalised features and the intercept count one each.
+
+    Parameters
+    ----------
+    energy : Energy
+        The estimator and its data; its own coefficients say which features are active.
+
+    Returns
+    -------
+    float
+        Between 0 and n₊ for a fit that is at its optimum.
+
+    References
+    ----------
+    Zou, H., Hastie, T. and Tibshirani, R. (2007). On the "degrees of freedom" of the lasso, Annals of
+    Statistics 35(5), 2173-2192; Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of
+    Statistical Learning, eq. 3.50.
+    """
+    penalty, p = energy.penalty, energy.n_features
+    everywhere = penalty.l1 == 0 and not penalty.positive  # nothing sets a coefficient to zero
+    active = np.ones(p, dtype=bool) if everywhere else energy.coef != 0
+    strength = penalty.l2_strengths(p)[active]
+    total = float(energy.fit_intercept)
+    if not np.any(strength > 0):
+        return total + float(np.count_nonzero(active))
+    columns = energy.X[:, np.flatnonzero(active)]
+    columns = columns.toarray() if hasattr(columns, "toarray") else columns
+    columns = (columns - energy.X_mean[active]) * np.sqrt(energy.sample_weight)[:, None]
+    free = strength == 0
+    basis, _ = np.linalg.qr(columns[:, free])
+    shrunk = columns[:, ~free] / np.sqrt(strength[~free])
+    shrunk -= basis @ (basis.T @ shrunk)
+    gram = shrunk @ shrunk.T if shrunk.shape[0] < shrunk.shape[1] else shrunk.T @ shrunk
+    eigenvalue = np.maximum(np.linalg.eigvalsh(gram), 0.0)
+    return total + float(np.count_nonzero(free)) + float(np.sum(eigenvalue / (1.0 + eigenvalue)))
+
+
+def plug_in_variance(energy: Energy) -> float:
+    """Estimate the noise variance: σ̂² = Σ sᵢ rᵢ² / (n₊ − degrees of freedom).
+
+    Parameters
+    ----------
+    energy : Energy
+        The estimator and its data.
+
+    Returns
+    -------
+    float
+        σ̂² > 0, in the units of y².
+
+    Raises
+    ------
+    ValueError
+        If the fit leaves no degrees of freedom, or no residual.
+    """
+    used = degrees_of_freedom(energy)
+    left = energy.n_samples - used
+    if left < 1e-8 * energy.n_samples:
+        raise ValueError(
+            f'noise="plug-in" needs residual degrees of freedom, and {energy.label} uses {used:.6g} of '
+            f'{energy.n_samples} rows: take a larger alpha, noise="variance-scaled", or a number for σ.'
+        )
+    variance = float(energy.sample_weight @ energy.residual(energy.coef) ** 2) / left
+    if not variance > (1e-14 * typical_size(energy)) ** 2:
+        raise ValueError(
+            f'noise="plug-in" estimates σ from the residuals, and {energy.label} leaves none: '
+            'take noise="variance-scaled", or a number for σ.'
+        )
+    return variance
+
+
+def typical_size(energy: Energy) -> float:
+    """Find the scale of σ that y suggests: √(Σ sᵢ(yᵢ − ȳ)²/n₊), or the size of a constant y, or 1.
+
+    Parameters
+    ----------
+    energy : Energy
+        The data.
+
+    Returns
+    -------
+    float
+        A number > 0 in the units of y (of a row of weight 1).
+    """
+    size = float(np.max(np.abs(energy.y)))
+    if size == 0.0:
+        return 1.0
+    # Divided first, so that no square under- or overflows.
+    relative = (energy.y - energy.y_mean) / size
+    spread = math.sqrt(float(energy.sample_weight @ relative**2) / energy.n_samples)
+    return size * spread if spread > 1e-14 * math.sqrt(energy.total_weight / energy.n_samples) else size
+
+
+def _check_noise_prior(noise_prior: Any, energy: Energy, *, proper: bool) -> tuple[float, float]:
+    if noise_prior is None:
+        return 0.5, 0.5 * (0.1 * typical_size(energy)) ** 2
+    wanted = "noise_prior must be two numbers (a0, b0), the shape and scale of σ² ~ InvGamma(a0, b0)"
+    try:
+        a0, b0 = noise_prior
+    except (TypeError, ValueError):
+        raise TypeError(f"{wanted}; got {noise_prior!r}.") from None
+    if not (_is_number(a0) and _is_number(b0)):
+        raise TypeError(f"{wanted}; got {noise_prior!r}.")
+    a0, b0 = float(a0), float(b0)
+    if not proper and a0 == 0 and b0 == 0:
+        return a0, b0
+    if not (math.isfinite(a0) and math.isfinite(b0) and a0 > 0 and b0 > 0):
+        hint = ""
+        if a0 == 0 and b0 == 0:
+            hint = " (0, 0) is the improper 1/σ², from which a PyMC model cannot draw."
+        raise ValueError(f"{wanted}, both finite and > 0; got {noise_prior!r}.{hint}")
+    return a0, b0
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool | np.bool_)

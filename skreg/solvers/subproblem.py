@@ -1,0 +1,321 @@
+"""The problem on a few columns, solved to the last digit: coordinate descent, then Newton's method.
+
+Coordinate descent finds the support. On it, and on one orthant, the energy is a quadratic, so that one Newton
+step lands on its minimiser; where the step would cross a kink it stops there. Two forms keep the quadratic:
+`GramSubproblem` by its Gram matrix, which is fast, `ColumnSubproblem` by its columns, which keeps the digits
+that squaring them into a Gram matrix would lose.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from skreg.solvers._kernels import column_descent, gram_descent
+from skreg.solvers.column_penalty import ColumnPenalty
+
+__all__ = ["ColumnSubproblem", "GramSubproblem", "Subproblem"]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+# Eigenvalues of a Gram matrix below this part of the largest are not trusted.
+_SINGULAR = 1e-12
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Direction(NamedTuple):
+    """A step on the support along which the energy falls by t·rate − ½t²·curvature before the first kink.
+
+    `bounded` says that t = 1 is the minimum; otherwise the energy falls along a direction in which the data
+    do not curve it, until a kink. `exact` says that nothing is left to do on this orthant after t = 1.
+    """
+
+    step: FloatArray
+    rate: float
+    curvature: float
+    bounded: bool = True
+    exact: bool = True
+
+
+class Subproblem(ABC):
+    """½‖b − Aw‖² + penalty on the columns in play, at a current w.
+
+    Parameters
+    ----------
+    w : ndarray of shape (n_columns,)
+        Coefficients; changed in place.
+    penalty : ColumnPenalty
+        Of these columns.
+    rounding : float
+        An optimality violation below this is rounding.
+    """
+
+    # Newton steps between two sweeps.
+    patience = 10
+
+    def __init__(self, w: FloatArray, penalty: ColumnPenalty, rounding: float) -> None:
+        self.w = w
+        self.penalty = penalty
+        self.rounding = rounding
+
+    @property
+    @abstractmethod
+    def g(self) -> FloatArray:
+        """The correlation Aᵀ(b − Aw)."""
+
+    @abstractmethod
+    def sweep(self, max_sweeps: int) -> int:
+        """Coordinate descent until the signs settle; returns the sweeps made."""
+
+    @abstractmethod
+    def direction(self, support: IndexArray, sign: FloatArray) -> Direction:
+        """Find Newton's direction on the orthant of `sign`."""
+
+    @abstractmethod
+    def curvature(self, support: IndexArray, step: FloatArray) -> float:
+        """Evaluate stepᵀ (AᵀA + diag(l2)) step on the support."""
+
+    @abstractmethod
+    def _follow(self, support: IndexArray, step: FloatArray) -> None:
+        """Bring the correlation to w + step."""
+
+    def solve(self, max_iter: int) -> int:
+        """Minimise, w in place; returns the sweeps and Newton steps spent."""
+        n_iter, best, stalled = 0, np.inf, 0
+        while n_iter < max_iter:
+            n_iter += self.sweep(min(20, max_iter - n_iter))
+            for _ in range(self.patience):
+                if n_iter >= max_iter:
+                    break
+                n_iter += 1
+                if self.newton_step():
+                    break
+            violation = np.max(self.penalty.violation(self.w, self.g), initial=0.0)
+            stalled = 0 if violation < 0.5 * best else stalled + 1
+            best = min(best, violation)
+            if violation <= 0.1 * self.rounding or stalled >= 5:
+                break
+        return n_iter
+
+    def newton_step(self) -> bool:
+        """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
+
+        Where it would cross a kink, the crossing coefficients stop at zero if that lowers the energy;
+        otherwise the exact minimum along the line is taken. Flat directions are followed first, from kink
+        to kink: each brings at least one coefficient to zero.
+        """
+        l1, _l2, positive = self.penalty
+        smooth = (l1 == 0.0) & (not positive)
+        while True:
+            support = np.flatnonzero((self.w != 0.0) | smooth)
+            if support.size == 0:
+                return True
+            start, sign = self.w[support], np.sign(self.w[support])
+            direction = self.direction(support, sign)
+            if direction.bounded:
+                break
+            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
+            self.move(support, end, end - start)
+            if np.all(end != 0.0):
+                return False
+        end = start + direction.step
+        crossing = ~smooth[support] & (end * sign < 0.0)
+        if not crossing.any():
+            self.move(support, end, direction.step)
+            return direction.exact
+        end[crossing] = 0.0
+        if self._energy_change(support, sign, end - start) >= 0.0:
+            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
+        self.move(support, end, end - start)
+        return False
+
+    def _energy_change(self, support: IndexArray, sign: FloatArray, step: FloatArray) -> float:
+        """E(w + step) − E(w), for a step that goes no further than zero."""
+        penalty = self.penalty.of(support)
+        slope = self.g[support] - penalty.l2 * self.w[support] - penalty.l1 * sign
+        return float(-slope @ step) + 0.5 * self.curvature(support, step)
+
+    def move(self, support: IndexArray, end: FloatArray, step: FloatArray) -> None:
+        """Set w on the support to `end`, which is w + step up to rounding."""
+        # The correlation follows the step as it was meant, before w + step is rounded: beside large
+        # coefficients its last digits are the better ones.
+        self._follow(support, step)
+        self.w[support] = end
+
+
+class GramSubproblem(Subproblem):
+    """Keeps AᵀA and the correlation.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n_columns, n_columns), C-contiguous
+        AᵀA.
+    g : ndarray of shape (n_columns,)
+        Aᵀ(b − Aw); changed in place.
+    w, penalty, rounding
+        As in `Subproblem`.
+    """
+
+    def __init__(
+        self, gram: FloatArray, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, rounding: float
+    ) -> None:
+        super().__init__(w, penalty, rounding)
+        self.gram = gram
+        self._g = g
+
+    @property
+    def g(self) -> FloatArray:
+        """The correlation Aᵀ(b − Aw)."""
+        return self._g
+
+    def sweep(self, max_sweeps: int) -> int:
+        """Coordinate descent until the signs have stood still for two sweeps."""
+        return gram_descent(self.gram, self._g, self.w, *self.penalty, max_sweeps, 0.0, 2)
+
+    def direction(self, support: IndexArray, sign: FloatArray) -> Direction:
+        """Newton's direction by Cholesky's factor, or by eigenvectors where it is not trusted.
+
+        Collinear columns make the Hessian singular. Once the slope is zero off its null space, any part in
+        it is a direction in which the energy falls as far as the next kink.
+        """
+        l1, l2, _positive = self.penalty.of(support)
+        slope = self._g[support] - l2 * self.w[support] - l1 * sign
+        hessian = self._hessian(support)
+        factor, info = linalg.lapack.dpotrf(hessian, lower=False)
+        if info == 0 and linalg.lapack.dpocon(factor, np.max(np.sum(np.abs(hessian), axis=0)))[0] > _SINGULAR:
+            step = linalg.lapack.dpotrs(factor, slope, lower=False)[0]
+            return Direction(step, float(slope @ step), self.curvature(support, step))
+        values, vectors = linalg.eigh(hessian)
+        kept = values > _SINGULAR * max(values[-1], 0.0)
+        parts = vectors.T @ slope
+        flat = vectors[:, ~kept] @ parts[~kept]
+        is_flat = bool(np.max(np.abs(flat), initial=0.0) > self.rounding)
+        if is_flat and np.max(np.abs(vectors[:, kept] @ parts[kept]), initial=0.0) <= self.rounding:
+            return Direction(flat, float(flat @ flat), self.curvature(support, flat), bounded=False)
+        step = vectors[:, kept] @ (parts[kept] / values[kept])
+        return Direction(step, float(slope @ step), self.curvature(support, step), exact=not is_flat)
+
+    def curvature(self, support: IndexArray, step: FloatArray) -> float:
+        """Evaluate stepᵀ (AᵀA + diag(l2)) step."""
+        return max(float(step @ self._hessian(support) @ step), 0.0)
+
+    def _hessian(self, support: IndexArray) -> FloatArray:
+        hessian = self.gram[np.ix_(support, support)]
+        hessian[np.diag_indices(support.size)] += self.penalty.l2[support]
+        return hessian
+
+    def _follow(self, support: IndexArray, step: FloatArray) -> None:
+        self._g -= step @ self.gram[support]
+
+
+class ColumnSubproblem(Subproblem):
+    """Keeps the columns and the residual, so that what has few digits in AᵀA keeps them all.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_rows, n_columns), Fortran order
+        A, or any matrix with the same AᵀA and Aᵀb.
+    residual : ndarray of shape (n_rows,)
+        b − Aw; changed in place.
+    w, penalty, rounding
+        As in `Subproblem`.
+    """
+
+    def __init__(
+        self, columns: FloatArray, residual: FloatArray, w: FloatArray, penalty: ColumnPenalty, rounding: float
+    ) -> None:
+        super().__init__(w, penalty, rounding)
+        self.patience = 10 + w.size  # enough to empty an overfull support, one coefficient a step
+        self.columns = columns
+        self.residual = residual
+        self._norms = np.einsum("ij,ij->j", columns, columns)
+
+    @property
+    def g(self) -> FloatArray:
+        """The correlation Aᵀ(b − Aw)."""
+        return self.columns.T @ self.residual
+
+    def sweep(self, max_sweeps: int) -> int:
+        """Sweep twice: what is left to do is left to Newton's method."""
+        index = np.arange(self.w.size)
+        sweeps = min(2, max_sweeps)
+        return column_descent(
+            self.columns, index, self.residual, self.w, self._norms, *self.penalty, sweeps, 0.0
+        )
+
+    def direction(self, support: IndexArray, sign: FloatArray) -> Direction:
+        """Newton's direction by singular values, or a direction in which only the L1 norm falls."""
+        step, flat = self.newton(support, sign)
+        if np.any(flat):
+            return Direction(flat, float(flat @ flat), self.curvature(support, flat), bounded=False)
+        curvature = self.curvature(support, step)
+        return Direction(step, curvature, curvature)
+
+    def newton(self, support: IndexArray, sign: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Find Newton's step on the support and the part of the L1 norm's slope that no data oppose.
+
+        With H = AᵀA + Λ = VΣ²Vᵀ the step is VΣ⁻¹Uᵀ[r; −Λ^½w] − VΣ⁻²Vᵀ(l1 sign w), and the part
+        −(I − VVᵀ)(l1 sign w), zero if it is no more than rounding.
+        """
+        l1, l2, _positive = self.penalty.of(support)
+        matrix, rhs = self.columns[:, support], self.residual
+        curved = np.flatnonzero(l2)
+        if curved.size:
+            root = np.zeros((curved.size, support.size))
+            root[np.arange(curved.size), curved] = np.sqrt(l2[curved])
+            matrix = np.vstack([matrix, root])
+            rhs = np.concatenate([rhs, -np.sqrt(l2[curved]) * self.w[support[curved]]])
+        left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+        kept = values > values[0] * max(matrix.shape) * _EPSILON
+        left, values, right = left[:, kept], values[kept], right[kept]
+        kink = l1 * sign
+        parts = right @ kink
+        step = right.T @ ((left.T @ rhs - parts / values) / values)
+        flat = right.T @ parts - kink
+        if np.max(np.abs(flat)) <= 1e-12 * np.max(np.abs(kink)):
+            return step, np.zeros_like(flat)
+        return step, flat - right.T @ (right @ flat)  # once more: it must not move the fit
+
+    def curvature(self, support: IndexArray, step: FloatArray) -> float:
+        """Evaluate stepᵀ (AᵀA + diag(l2)) step."""
+        return float(np.sum((self.columns[:, support] @ step) ** 2) + self.penalty.l2[support] @ step**2)
+
+    def _follow(self, support: IndexArray, step: FloatArray) -> None:
+        self.residual -= self.columns[:, support] @ step
+
+
+def _line_minimum(
+    direction: Direction, start: FloatArray, l1: FloatArray, smooth: NDArray[np.bool_], positive: bool
+) -> FloatArray:
+    """Find the exact minimum of the piecewise quadratic energy along start + t·step, t > 0.
+
+    The slope along the line is piecewise linear and jumps by 2 l1|step| wherever a coefficient passes
+    zero; the minimum is where it first turns positive, at a jump (an exact zero) or between two.
+    """
+    step, rate, curvature = direction[:3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero_at = np.where((start * step < 0.0) & ~smooth, -start / step, np.inf)
+    order = np.argsort(zero_at)
+    order = order[np.isfinite(zero_at[order])]
+    if positive:
+        order = order[:1]  # a wall, not a kink
+        jumps = np.full(order.size, np.inf)
+    else:
+        jumps = 2.0 * l1[order] * np.abs(step[order])
+    times = zero_at[order]
+    slope_after = curvature * times - rate + np.cumsum(jumps)
+    turning = np.flatnonzero(slope_after >= 0.0)
+    first = turning[0] if turning.size else order.size
+    passed = float(np.sum(jumps[:first]))
+    if turning.size and (curvature == 0.0 or rate - passed >= curvature * times[first]):
+        end = start + times[first] * step
+        end[order[times == times[first]]] = 0.0
+        return end
+    if curvature == 0.0:
+        return start  # only rounding makes the energy fall for ever
+    return start + max(rate - passed, 0.0) / curvature * step

@@ -1,0 +1,51 @@
+"""What importing skreg loads, each in a process of its own."""
+
+import functools
+import subprocess
+import sys
+
+import pytest
+
+import skreg
+
+HEAVY = {"pymc", "pytensor", "arviz", "matplotlib", "pandas", "polars", "numba", "dask"}
+
+
+@functools.cache
+def packages_after(statement):
+    code = f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import skreg",
+        "import skreg.linear_model",
+        "import skreg.bayes",
+        "from skreg import Lasso, energy_of, map_agreement, to_pymc",
+        "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(statement):
+    packages = packages_after(statement)
+    assert "skreg" in packages
+    # scikit-learn itself imports pandas where it is installed.
+    assert not HEAVY & (packages - packages_after("import sklearn.linear_model"))
+
+
+def test_importing_skreg_loads_neither_its_submodules_nor_scikit_learn():
+    assert not {"sklearn", "scipy", "numpy"} & packages_after("import skreg")
+
+
+@pytest.mark.parametrize("name", skreg.__all__)
+def test_every_name_on_the_contents_page_can_be_had(name):
+    assert getattr(skreg, name) is not None
+    assert name in dir(skreg)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"skreg.*Laso"):
+        _ = skreg.Laso
