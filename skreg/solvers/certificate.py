@@ -205,6 +205,7 @@ def _gap(
     idle = np.flatnonzero(~data & (w != 0.0))
     slack += penalty.of(idle).value(w[idle])
     active = np.flatnonzero(data & ~penalty.free)
+    size = float(np.abs(w).sum())
     w, g, (l1, l2, positive) = w[active], point.g[active], penalty.of(active)
 
     pull = g if positive else np.abs(g)
@@ -215,10 +216,10 @@ def _gap(
     gap = slack + min(
         0.5 * point.distance_squared(c) + _fenchel_young(w, c * g, l1, l2, positive) for c in multiples
     )
-    # The correlations are off by about ε‖r‖, and Σ gⱼwⱼ by as much times the size of w.
+    # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, and the fit by ε‖w‖₁.
     b = problem.b[:, target]
     rounding = 0.5 * float(b @ b) + float(np.abs(w).sum()) * np.sqrt(r_squared) + 4.0 * gap
-    return gap + _EPSILON * rounding
+    return gap + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
 
 
 def _fenchel_young(w: FloatArray, g: FloatArray, l1: FloatArray, l2: FloatArray, positive: bool) -> float:
