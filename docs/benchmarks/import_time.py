@@ -1,12 +1,13 @@
 """How long `import skreg` takes beside `import sklearn.linear_model`: fresh processes, median of several.
 
 Every import has a process of its own, timed from outside (interpreter start and exit included) and by the
-interpreter itself around the import alone. They take turns, so that a busy moment hits them all.
+interpreter itself around the import alone. They take turns in random order.
 `import skreg` is lazy; what it defers is in the lines below it.
 
     python docs/benchmarks/import_time.py [repetitions]
 """
 
+import random
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def main(repetitions):
         seconds(statement)
     times = {statement: [] for statement in STATEMENTS}
     for _ in range(repetitions):
-        for statement in STATEMENTS:
+        for statement in random.sample(STATEMENTS, len(STATEMENTS)):
             times[statement].append(seconds(statement))
 
     print(f"Python {sys.version.split()[0]}, median of {repetitions}, ratios to the first, bar {BAR:.2f}")

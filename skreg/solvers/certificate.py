@@ -32,7 +32,9 @@ _EPSILON = float(np.finfo(np.float64).eps)
 # Gaps below this part of the null model's energy are small enough to leave as they are.
 _SMALL = 1e-9
 # A Gram matrix with a smaller reciprocal condition is not trusted to project off its columns.
-_ILL_CONDITIONED = 1e-9
+_ILL_CONDITIONED = 1e-6
+# How far off a projection may be, relatively.
+_PROJECTION = 1e-7
 # Columns are made dense for a projection up to this many numbers (400 MB).
 _DENSE_LIMIT = 50_000_000
 # Gram matrices of unpenalised columns are made up to this size, and LSMR goes on for so many iterations.
@@ -216,10 +218,12 @@ def _gap(
     gap = slack + min(
         0.5 * point.distance_squared(c) + _fenchel_young(w, c * g, l1, l2, positive) for c in multiples
     )
-    # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, and the fit by ε‖w‖₁.
+    # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, the fit by ε‖w‖₁, and what is
+    # projected off by ε times a condition that is let pass.
     b = problem.b[:, target]
     rounding = 0.5 * float(b @ b) + float(np.abs(w).sum()) * np.sqrt(r_squared) + 4.0 * gap
-    return gap + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
+    projection = _PROJECTION * gap if active.size < np.count_nonzero(data) else 0.0
+    return gap + projection + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
 
 
 def _fenchel_young(w: FloatArray, g: FloatArray, l1: FloatArray, l2: FloatArray, positive: bool) -> float:
@@ -271,25 +275,37 @@ def _off_free(
     Without a sign constraint θ becomes orthogonal to F; with `positive` feasibility is Aⱼᵀθ ≤ 0, and it
     becomes the nearest such point, by non-negative least squares. Where neither succeeds, θ = 0 is feasible.
     """
-    if free.size:
-        if problem.n_rows * free.size > max(_DENSE_LIMIT, problem.n_stored):
-            columns = np.isin(np.arange(problem.n_features), free)
-            z = least_squares_by_lsmr(problem, theta[:, None], np.zeros(columns.size), columns, _LSMR_LIMIT)[0]
-            theta = theta - problem.product(z)[:, 0]
-        elif positive:
-            A = problem.columns(free)
-            theta = theta - A @ _nonnegative(A, theta)
-        else:
-            basis, values, _right = linalg.svd(problem.columns(free), full_matrices=False, check_finite=False)
-            basis = basis[:, values > values[0] * max(free.size, problem.n_rows) * _EPSILON]
-            for _ in range(2):  # the second time for the rounding of the first
-                theta = theta - basis @ (basis.T @ theta)
     g = problem.adjoint(theta[:, None])[:, 0]
-    broken = np.max(g[free] if positive else np.abs(g[free]), initial=0.0)
-    if broken > _FEASIBLE * np.sqrt(r @ r):
+    size = float(np.sqrt(r @ r))
+    if _broken(g, free, positive) > 4.0 * _EPSILON * size:
+        theta = _projected(problem, free, positive, theta)
+        g = problem.adjoint(theta[:, None])[:, 0]
+    if _broken(g, free, positive) > _FEASIBLE * size:
         theta, g = np.zeros_like(r), np.zeros_like(g)
     miss = r - theta
     return DualPoint(g, float(theta @ theta), float(miss @ miss), float(miss @ theta))
+
+
+def _broken(g: FloatArray, free: IndexArray, positive: bool) -> float:
+    """How far the correlations with the unpenalised columns are from feasible."""
+    return float(np.max(g[free] if positive else np.abs(g[free]), initial=0.0))
+
+
+def _projected(problem: LeastSquares, free: IndexArray, positive: bool, theta: FloatArray) -> FloatArray:
+    """Project θ off the unpenalised columns, by a basis, by non-negative least squares, or by LSMR."""
+    if problem.n_rows * free.size > max(_DENSE_LIMIT, problem.n_stored):
+        columns = np.isin(np.arange(problem.n_features), free)
+        none = np.zeros(columns.size)
+        z = least_squares_by_lsmr(problem, theta[:, None], none, columns, _LSMR_LIMIT)[0]
+        return theta - problem.product(z)[:, 0]
+    A = problem.columns(free)
+    if positive:
+        return theta - A @ _nonnegative(A, theta)
+    basis, values, _right = linalg.svd(A, full_matrices=False, check_finite=False)
+    basis = basis[:, values > values[0] * max(A.shape) * _EPSILON]
+    for _ in range(2):  # the second time for the rounding of the first
+        theta = theta - basis @ (basis.T @ theta)
+    return theta
 
 
 def _nonnegative(A: FloatArray, b: FloatArray) -> FloatArray:

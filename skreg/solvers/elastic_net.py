@@ -33,6 +33,10 @@ _GRAM_LIMIT = 6000
 _COLUMN_LIMIT = 4_000_000
 # Working sets grow by at least this much.
 _SMALL = 64
+# The penalty comes down by about this factor a stage, in so many stages at most.
+_DESCENT = 3.0
+_MAX_STAGES = 15
+_EPSILON = float(np.finfo(np.float64).eps)
 # Sweeps between two looks at the gap, where there is no Gram matrix.
 _SWEEPS = 100
 
@@ -105,14 +109,15 @@ class _TargetSolver:
         self.w = start.copy()
         self._look()
         # Where the starting point is worse than zero, zero is the better start.
-        if 0.5 * self.r_squared + penalty.value(self.w) > self.null:
+        if self._energy(penalty) > self.null:
             self.w = np.zeros_like(start)
             self._look()
 
     def solve(self, tol: float, max_iter: int) -> tuple[FloatArray, int]:
         """Bring the gap under `tol` of the null model's energy; returns the best w met and what it took."""
         working = _WorkingSet(self.problem)
-        best, best_gap, n_iter = self.w, np.inf, 0
+        n_iter = self._come_down(working, max_iter)
+        best, best_gap = self.w, np.inf
         settled = False
         while True:
             gap = self._residual_gap()
@@ -120,7 +125,7 @@ class _TargetSolver:
             stalled = settled and gap > 0.1 * best_gap
             if gap <= best_gap:
                 best, best_gap = self.w.copy(), gap
-            violation = self._violation()
+            violation = self._violation(self.penalty)
             if stalled or n_iter >= max_iter:
                 break
             if best_gap <= tol and np.max(violation, initial=0.0) <= self.rounding:
@@ -131,9 +136,9 @@ class _TargetSolver:
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
                 )
+                self._look()
             else:
-                n_iter += self._solve_on_gram(working, left)
-            self._look()
+                n_iter += self._work_on_gram(working, self.penalty, left)
         if best_gap > tol and n_iter < max_iter:
             self.w = best.copy()
             self._look()
@@ -143,14 +148,47 @@ class _TargetSolver:
                 best = self.w
         return best, max(n_iter, 1)
 
-    def _solve_on_gram(self, working: _WorkingSet, max_iter: int) -> int:
+    def _come_down(self, working: _WorkingSet, max_iter: int) -> int:
+        """Follow the solution roughly from a penalty at which w is about optimal down to the one asked for.
+
+        So the support grows to its size from below, and is never larger than the rows can tell apart.
+        """
+        l1 = self.penalty.l1
+        pull = np.where(self.problem.x_scale > 0, self.g if self.penalty.positive else np.abs(self.g), 0.0)
+        excess = float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0))
+        n_stages = min(int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT))), _MAX_STAGES)
+        n_iter = 0
+        for stage in range(n_stages - 1, 0, -1):
+            factor = excess ** (stage / n_stages)
+            penalty = ColumnPenalty(l1 * factor, self.penalty.l2 * factor, self.penalty.positive)
+            violation = self._violation(penalty)
+            working.grow(self.w, violation, self.rounding)
+            if n_iter >= max_iter or working.index.size > _GRAM_LIMIT:
+                break
+            before = self.w
+            n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)
+            if self.w is before:
+                break
+        return n_iter
+
+    def _work_on_gram(
+        self, working: _WorkingSet, penalty: ColumnPenalty, max_iter: int, *, exactly: bool = True
+    ) -> int:
+        """Minimise over the working set by its Gram matrix; returns the iterations spent.
+
+        Nothing changes if the energy, computed from the rows, has not fallen: the Gram matrix has then lost
+        the digits that it takes.
+        """
+        before, energy = (self.w, self.g, self.r_squared), self._energy(penalty)
         index = working.index
         inner = self.w[index]
-        subproblem = GramSubproblem(
-            working.gram, self.g[index], inner, self.penalty.of(index), self.rounding
-        )
-        n_iter = subproblem.solve(max_iter)
+        subproblem = GramSubproblem(working.gram, self.g[index], inner, penalty.of(index), self.rounding)
+        n_iter = subproblem.solve(max_iter) if exactly else subproblem.approach(max_iter)
+        self.w = self.w.copy()
         self.w[index] = inner
+        self._look()
+        if not self._energy(penalty) <= energy + _EPSILON * self.null:
+            self.w, self.g, self.r_squared = before
         return n_iter
 
     def _solve_on_columns(self, tol: float, max_iter: int) -> tuple[int, float]:
@@ -185,7 +223,7 @@ class _TargetSolver:
         data = self.problem.x_scale > 0
         if np.count_nonzero(data) * self.problem.n_rows <= _COLUMN_LIMIT:
             return np.flatnonzero(data)
-        return np.flatnonzero(data & ((self.w != 0.0) | (self._violation() > self.rounding)))
+        return np.flatnonzero(data & ((self.w != 0.0) | (self._violation(self.penalty) > self.rounding)))
 
     def _look(self) -> None:
         """Compute the residual and its correlations from the rows."""
@@ -197,8 +235,11 @@ class _TargetSolver:
     def residual(self) -> FloatArray:
         return self.problem.residual(self.w[:, None], [self.target])[:, 0]
 
-    def _violation(self) -> FloatArray:
-        violation = self.penalty.violation(self.w, self.g)
+    def _energy(self, penalty: ColumnPenalty) -> float:
+        return 0.5 * self.r_squared + penalty.value(self.w)
+
+    def _violation(self, penalty: ColumnPenalty) -> FloatArray:
+        violation = penalty.violation(self.w, self.g)
         violation[self.problem.x_scale == 0] = 0.0
         return violation
 
@@ -232,7 +273,7 @@ class _WorkingSet:
         return self._gram
 
     def grow(self, w: FloatArray, violation: FloatArray, rounding: float) -> bool:
-        """Take in every non-zero coefficient and the worst violators, about doubling the support.
+        """Take in every non-zero coefficient and the worst violators, about half the support.
 
         Returns whether there were any that were not in the set.
         """
@@ -240,7 +281,7 @@ class _WorkingSet:
         outside[self.index] = False
         support = np.flatnonzero(outside & (w != 0.0))
         candidates = np.flatnonzero(outside & (w == 0.0) & (violation > rounding))
-        room = max(_SMALL, int(np.count_nonzero(w)))
+        room = max(_SMALL, int(np.count_nonzero(w)) // 2)
         if candidates.size > room:
             worst = np.argpartition(violation[candidates], -room)[-room:]
             candidates = candidates[worst]

@@ -134,22 +134,14 @@ def _cholesky(matrix: FloatArray) -> Solve | None:
 
 
 def _by_singular_values(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray:
-    """Project the unpenalised columns F off, solve for the penalised ones P, then for the unpenalised.
-
-    With B = (I − UUᵀ) A_P Λ^−½ and U an orthonormal basis of F: w_P = Λ^−½ (BᵀB + I)⁻¹ Bᵀb.
-    """
+    """Project the unpenalised columns off, solve for the penalised ones, then for the unpenalised."""
     free, penalized = columns[l2[columns] == 0.0], columns[l2[columns] > 0.0]
     w = np.zeros((problem.n_features, problem.n_targets))
-    A_free = problem.columns(free)
-    basis, values, right = _trusted_svd(A_free)
+    basis, values, right = _trusted_svd(problem.columns(free))
     if penalized.size:
-        root = np.sqrt(l2[penalized])
-        B = problem.columns(penalized)
-        B -= basis @ (basis.T @ B)
-        B /= root
-        left, s, right_p = _trusted_svd(B)
-        shrunk = (s / (s * s + 1.0))[:, None] * (left.T @ problem.b)
-        w[penalized] = (right_p.T @ shrunk) / root[:, None]
+        A = problem.columns(penalized)
+        A -= basis @ (basis.T @ A)
+        w[penalized] = _penalized_least_squares(A, problem.b - basis @ (basis.T @ problem.b), l2[penalized])
     fit = (basis.T @ problem.residual(w, problem.targets)) / values[:, None]
     w[free] = right.T @ fit
     if values.size < free.size:
@@ -157,6 +149,26 @@ def _by_singular_values(problem: LeastSquares, columns: IndexArray, l2: FloatArr
         # What the change of norm rounded away, in directions that the data do see.
         w[free] += right.T @ ((basis.T @ problem.residual(w, problem.targets)) / values[:, None])
     return w
+
+
+def _penalized_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> FloatArray:
+    """Minimise ‖b − Aw‖² + ‖Λ^½w‖² by the singular values of [A; Λ^½], its columns scaled to norm 1.
+
+    For wide A the solution is w = Λ^−½Qz with Λ^−½Aᵀ = QR, and z that of [Rᵀ; I]: as many unknowns as rows.
+    """
+    n, p = A.shape
+    root = np.sqrt(l2)
+    if n < p:
+        order = np.argsort(-np.max(np.abs(A), axis=0) / root)
+        Q, R, pivot = linalg.qr((A / root).T[order], mode="economic", pivoting=True)
+        back = np.empty_like(R)
+        back[:, pivot] = R
+        w = np.empty((p, b.shape[1]))
+        w[order] = Q @ _penalized_least_squares(back.T, b, np.ones(R.shape[0]))
+        return w / root[:, None]
+    scale = 1.0 / np.sqrt(np.einsum("ij,ij->j", A, A) + l2)
+    left, values, right = _trusted_svd(np.vstack([A * scale, np.diag(root * scale)]))
+    return scale[:, None] * (right.T @ ((left[:n].T @ b) / values[:, None]))
 
 
 def _trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -25,6 +25,8 @@ IndexArray = NDArray[np.intp]
 
 # Eigenvalues of a Gram matrix below this part of the largest are not trusted.
 _SINGULAR = 1e-12
+# The parts of a Newton step that are tried, its crossing coefficients at zero, before the line is searched.
+_FRACTIONS = (1.0, 0.5, 0.25, 0.125)
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -88,13 +90,7 @@ class Subproblem(ABC):
         """Minimise, w in place; returns the sweeps and Newton steps spent."""
         n_iter, best, stalled = 0, np.inf, 0
         while n_iter < max_iter:
-            n_iter += self.sweep(min(20, max_iter - n_iter))
-            for _ in range(self.patience):
-                if n_iter >= max_iter:
-                    break
-                n_iter += 1
-                if self.newton_step():
-                    break
+            n_iter += self.approach(max_iter - n_iter)
             violation = np.max(self.penalty.violation(self.w, self.g), initial=0.0)
             stalled = 0 if violation < 0.5 * best else stalled + 1
             best = min(best, violation)
@@ -102,11 +98,20 @@ class Subproblem(ABC):
                 break
         return n_iter
 
+    def approach(self, max_iter: int) -> int:
+        """Sweep, then step by Newton's method until it lands; returns the sweeps and steps spent."""
+        n_iter = self.sweep(min(20, max_iter))
+        for _ in range(min(self.patience, max_iter - n_iter)):
+            n_iter += 1
+            if self.newton_step():
+                break
+        return n_iter
+
     def newton_step(self) -> bool:
         """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
 
-        Where it would cross a kink, the crossing coefficients stop at zero if that lowers the energy;
-        otherwise the exact minimum along the line is taken. Flat directions are followed first, from kink
+        Where it would cross kinks, the crossing coefficients stop at zero if that lowers the energy, or if
+        part of the step does; otherwise the exact minimum along the line is taken. Flat directions are followed first, from kink
         to kink: each brings at least one coefficient to zero.
         """
         l1, _l2, positive = self.penalty
@@ -128,8 +133,14 @@ class Subproblem(ABC):
         if not crossing.any():
             self.move(support, end, direction.step)
             return direction.exact
-        end[crossing] = 0.0
-        if self._energy_change(support, sign, end - start) >= 0.0:
+        best = 0.0
+        for fraction in _FRACTIONS:
+            trial = start + fraction * direction.step
+            trial[~smooth[support] & (trial * sign < 0.0)] = 0.0
+            change = self._energy_change(support, sign, trial - start)
+            if change < best:
+                best, end = change, trial
+        if best == 0.0:
             end = _line_minimum(direction, start, l1[support], smooth[support], positive)
         self.move(support, end, end - start)
         return False
@@ -202,7 +213,9 @@ class GramSubproblem(Subproblem):
 
     def curvature(self, support: IndexArray, step: FloatArray) -> float:
         """Evaluate stepᵀ (AᵀA + diag(l2)) step."""
-        return max(float(step @ self._hessian(support) @ step), 0.0)
+        d = np.zeros_like(self.w)
+        d[support] = step
+        return max(float(d @ (self.gram @ d) + self.penalty.l2 @ d**2), 0.0)
 
     def _hessian(self, support: IndexArray) -> FloatArray:
         hessian = self.gram[np.ix_(support, support)]
