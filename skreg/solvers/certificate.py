@@ -35,6 +35,8 @@ _SMALL = 1e-9
 _ILL_CONDITIONED = 1e-6
 # How far off a projection may be, relatively.
 _PROJECTION = 1e-7
+# The product of rows, columns and the smaller of them up to which a decomposition takes under a second.
+_CHEAP = 100_000_000
 # Columns are made dense for a projection up to this many numbers (400 MB).
 _DENSE_LIMIT = 50_000_000
 # Gram matrices of unpenalised columns are made up to this size, and LSMR goes on for so many iterations.
@@ -96,7 +98,7 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
         columns = problem.penalty_of(penalty, k)
         gaps[k] = residual_gap(problem, w[:, i], k, columns, g[:, i], float(r_squared[i]))
         null = 0.5 * float(problem.b[:, k] @ problem.b[:, k])
-        if gaps[k] > _SMALL * null and _is_lost_in_rounding(w[:, i], columns, null):
+        if gaps[k] > _SMALL * null and _is_worth_refining(problem, w[:, i], columns, null):
             gaps[k] = min(gaps[k], refined_gap(problem, w[:, i], k, columns))
     return problem.energy_to_data(gaps, problem.targets)
 
@@ -180,8 +182,11 @@ def refined_gap(problem: LeastSquares, w: FloatArray, target: int, penalty: Colu
     return gap
 
 
-def _is_lost_in_rounding(w: FloatArray, penalty: ColumnPenalty, null: float) -> bool:
-    """Whether the rounding of b − Aw is not small beside what the penalty lets its correlations be."""
+def _is_worth_refining(problem: LeastSquares, w: FloatArray, penalty: ColumnPenalty, null: float) -> bool:
+    """Whether the rounding of b − Aw is not small beside the penalty's limits, or refining is cheap."""
+    support = int(np.count_nonzero(w))
+    if problem.n_rows * support * min(problem.n_rows, support) <= _CHEAP:
+        return True
     noise = _EPSILON * (np.sqrt(2.0 * null) + float(np.abs(w).sum()))
     weakest = [float(np.min(part[part > 0.0], initial=np.inf)) for part in (penalty.l1, penalty.l2)]
     return noise > 0.1 * _SMALL * weakest[0] or noise * noise > 0.1 * _SMALL * null * weakest[1]

@@ -33,7 +33,7 @@ _GRAM_LIMIT = 6000
 _COLUMN_LIMIT = 4_000_000
 # Working sets grow by at least this much.
 _SMALL = 64
-# The penalty comes down by about this factor a stage, in so many stages at most.
+# λ₁ comes down by this factor a stage at most, in so many stages at most.
 _DESCENT = 3.0
 _MAX_STAGES = 15
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -149,20 +149,19 @@ class _TargetSolver:
         return best, max(n_iter, 1)
 
     def _come_down(self, working: _WorkingSet, max_iter: int) -> int:
-        """Follow the solution roughly from a penalty at which w is about optimal down to the one asked for.
+        """Follow the solution roughly from a λ₁ at which w is about optimal down to the one asked for.
 
         So the support grows to its size from below, and is never larger than the rows can tell apart.
         """
         l1 = self.penalty.l1
         pull = np.where(self.problem.x_scale > 0, self.g if self.penalty.positive else np.abs(self.g), 0.0)
-        excess = float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0))
-        n_stages = min(int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT))), _MAX_STAGES)
+        excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), _DESCENT**_MAX_STAGES)
+        n_stages = int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT)))
         n_iter = 0
         for stage in range(n_stages - 1, 0, -1):
             factor = excess ** (stage / n_stages)
-            penalty = ColumnPenalty(l1 * factor, self.penalty.l2 * factor, self.penalty.positive)
-            violation = self._violation(penalty)
-            working.grow(self.w, violation, self.rounding)
+            penalty = self.penalty._replace(l1=l1 * factor)
+            working.grow(self.w, self._violation(penalty), self.rounding)
             if n_iter >= max_iter or working.index.size > _GRAM_LIMIT:
                 break
             before = self.w

@@ -29,9 +29,12 @@ Solve = Callable[[FloatArray], FloatArray]
 
 # Factors up to this size are dense (200 MB at the limit).
 _DENSE_LIMIT = 5000
-# Refinement converges as long as the factor keeps some digits.
+# Refinement converges as long as the factor keeps some digits. It ends when corrections are rounding or fall
+# no more, and is good if they have fallen far.
 _ILL_CONDITIONED = 1e-11
-_REFINEMENTS = 2
+_REFINEMENTS = 6
+_CONVERGED = 1e-14
+_SETTLED = 1e-9
 
 
 def solve_ridge(problem: LeastSquares, penalty: ElasticNetPenalty, *, max_iter: int = 1000) -> Solution:
@@ -95,10 +98,14 @@ def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
     if solve is None:
         return None
     w = np.zeros((problem.n_features, problem.n_targets))
-    for _ in range(1 + _REFINEMENTS):
+    scale = np.sqrt(np.diag(matrix))[:, None]
+    progress = _Refinement()
+    while progress.goes_on:
         g, _r_squared = problem.correlation(w, problem.targets)
-        w[columns] += solve(g[columns] - l2[columns, None] * w[columns])
-    return w
+        step = solve(g[columns] - l2[columns, None] * w[columns])
+        w[columns] += step
+        progress.note(np.max(scale * np.abs(step)), np.max(scale * np.abs(w[columns])))
+    return w if progress.is_good else None
 
 
 def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
@@ -112,10 +119,30 @@ def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
         return None
     r = np.zeros_like(problem.b)
     w = np.zeros((problem.n_features, problem.n_targets))
-    for _ in range(1 + _REFINEMENTS):
-        r += solve(problem.residual(w, problem.targets) - r)
+    progress = _Refinement()
+    while progress.goes_on:
+        miss = problem.residual(w, problem.targets) - r
+        r += solve(miss)
         w = inverse[:, None] * problem.adjoint(r)
-    return w
+        progress.note(np.max(np.abs(miss)), np.max(np.abs(problem.b)))
+    return w if progress.is_good else None
+
+
+class _Refinement:
+    """How iterative refinement goes: its corrections fall by a factor until only rounding is left."""
+
+    def __init__(self) -> None:
+        self.goes_on, self.is_good = True, False
+        self._last = np.inf
+        self._left = _REFINEMENTS
+
+    def note(self, correction: float, size: float) -> None:
+        """Take note of a correction made to something of a size."""
+        self._left -= 1
+        self.is_good = bool(correction <= _SETTLED * size)
+        settled = correction <= _CONVERGED * size or not correction <= 0.1 * self._last
+        self.goes_on = not settled and self._left > 0
+        self._last = correction
 
 
 def _cholesky(matrix: FloatArray) -> Solve | None:

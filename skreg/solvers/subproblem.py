@@ -265,34 +265,37 @@ class ColumnSubproblem(Subproblem):
         """Newton's direction by singular values, or a direction in which only the L1 norm falls."""
         step, flat = self.newton(support, sign)
         if np.any(flat):
-            return Direction(flat, float(flat @ flat), self.curvature(support, flat), bounded=False)
+            rate = -float((self.penalty.l1[support] * sign) @ flat)
+            return Direction(flat, rate, self.curvature(support, flat), bounded=False)
         curvature = self.curvature(support, step)
         return Direction(step, curvature, curvature)
 
     def newton(self, support: IndexArray, sign: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Find Newton's step on the support and the part of the L1 norm's slope that no data oppose.
+        """Find Newton's step on the support and a direction of falling L1 norm that no data oppose.
 
-        With H = AᵀA + Λ = VΣ²Vᵀ the step is VΣ⁻¹Uᵀ[r; −Λ^½w] − VΣ⁻²Vᵀ(l1 sign w), and the part
-        −(I − VVᵀ)(l1 sign w), zero if it is no more than rounding.
+        With D bringing the columns of [A; Λ^½] to norm 1 and [A; Λ^½] D = UΣVᵀ, the step is
+        DVΣ⁻¹(Uᵀ[r; −Λ^½w] − Σ⁻¹VᵀD(l1 sign w)), and the direction −D(I − VVᵀ)D(l1 sign w), zero if that is
+        no more than rounding.
         """
         l1, l2, _positive = self.penalty.of(support)
-        matrix, rhs = self.columns[:, support], self.residual
+        scale = 1.0 / np.sqrt(self._norms[support] + l2)
+        matrix, rhs = self.columns[:, support] * scale, self.residual
         curved = np.flatnonzero(l2)
         if curved.size:
             root = np.zeros((curved.size, support.size))
-            root[np.arange(curved.size), curved] = np.sqrt(l2[curved])
+            root[np.arange(curved.size), curved] = np.sqrt(l2[curved]) * scale[curved]
             matrix = np.vstack([matrix, root])
             rhs = np.concatenate([rhs, -np.sqrt(l2[curved]) * self.w[support[curved]]])
         left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
         kept = values > values[0] * max(matrix.shape) * _EPSILON
         left, values, right = left[:, kept], values[kept], right[kept]
-        kink = l1 * sign
+        kink = scale * l1 * sign
         parts = right @ kink
-        step = right.T @ ((left.T @ rhs - parts / values) / values)
+        step = scale * (right.T @ ((left.T @ rhs - parts / values) / values))
         flat = right.T @ parts - kink
         if np.max(np.abs(flat)) <= 1e-12 * np.max(np.abs(kink)):
             return step, np.zeros_like(flat)
-        return step, flat - right.T @ (right @ flat)  # once more: it must not move the fit
+        return step, scale * (flat - right.T @ (right @ flat))  # once more: it must not move the fit
 
     def curvature(self, support: IndexArray, step: FloatArray) -> float:
         """Evaluate stepᵀ (AᵀA + diag(l2)) step."""

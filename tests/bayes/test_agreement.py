@@ -316,6 +316,29 @@ def test_a_model_without_a_mode_is_owned_up_to(small):
     assert certificate.explanation
 
 
+def test_the_right_coefficients_do_not_agree_with_a_mode_that_is_not_there(small):
+    X, y, _ = small
+    centred = X - X.mean(axis=0)
+    with pm.Model() as model:
+        coef = pm.Laplace("coef", 0, 1.0 / (12 * 0.2), shape=3)
+        drift = pm.Flat("drift")
+        pm.Potential("for_ever_up", drift)
+        pm.Normal("y", y.mean() + centred @ coef, 1.0, observed=y)
+    certificate = map_agreement(Lasso(alpha=0.2), X, y, model=model)
+    assert certificate.max_abs_diff < 1e-6
+    assert not certificate.agrees
+    assert "could not be found" in certificate.explanation
+
+
+def test_a_negative_coefficient_violates_a_positive_model(small):
+    X, y, _ = small
+    lasso = Lasso(alpha=0.2, positive=True).fit(X, y)
+    lasso.coef_ = lasso.coef_ - [0.0, 0.0, 1e-3]
+    certificate = map_agreement(lasso, X, y)
+    assert certificate.kkt_violation == np.inf
+    assert not certificate.agrees
+
+
 # ------------------------------------------------------------------ the report
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from skreg.bayes import mode as mode_module
 from skreg.bayes.mode import NegativeLogDensity, find_mode, largest_slope, optimality_violation
 
 
@@ -11,10 +12,10 @@ def lasso_density(X, y, l1, l2=0.0, positive=False):
     """½‖y − Xw‖² + l1‖w‖₁ + ½l2‖w‖², its gradient as PyTensor gives it: sign(0) = 0."""
 
     def value_and_gradient(w):
-        if positive and np.any(w < 0):
-            return np.inf, np.full_like(w, np.nan)
         r = y - X @ w
         value = 0.5 * r @ r + np.sum(l1 * np.abs(w) + 0.5 * l2 * w**2)
+        if positive and np.any(w < 0):
+            value = np.inf
         return float(value), -X.T @ r + l1 * np.sign(w) + l2 * w
 
     p = X.shape[1]
@@ -31,9 +32,10 @@ def best_of_all_supports(X, y, l1, l2=0.0, positive=False):
             continue
         A = np.flatnonzero(signs)
         w = np.zeros(p)
-        w[A] = np.linalg.solve(X[:, A].T @ X[:, A] + l2 * np.eye(A.size), X[:, A].T @ y - l1 * signs[A])
+        pull = X.T @ y - l1 * signs
+        w[A] = np.linalg.solve(X[:, A].T @ X[:, A] + l2 * np.eye(A.size), pull[A])
         r = y - X @ w
-        value = 0.5 * r @ r + l1 * np.abs(w).sum() + 0.5 * l2 * w @ w
+        value = 0.5 * r @ r + np.sum(l1 * np.abs(w)) + 0.5 * l2 * w @ w
         if value < least and np.all(np.sign(w[A]) == signs[A]):
             best, least = w, value
     return best
@@ -63,6 +65,32 @@ def test_mode_with_more_features_than_rows_sits_on_its_support():
     mode = find_mode(density, np.zeros(40))
     assert mode.violation < 1e-10
     assert np.count_nonzero(mode.z) <= 15
+
+
+def test_the_quasi_newton_part_alone_is_accurate_where_newton_is_too_dear(monkeypatch):
+    monkeypatch.setattr(mode_module, "_MAX_NEWTON", 0)
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 6)) * [1.0, 1e3, 1e-3, 1.0, 1.0, 10.0]
+    y = X[:, 0] - 2.0 * X[:, 3] + rng.normal(size=60)
+    l1 = 5.0 * np.abs(X).mean(axis=0)  # kinks as unlike as the columns
+    mode = find_mode(lasso_density(X, y, l1), np.zeros(6))
+    assert mode.violation < 1e-6
+    np.testing.assert_allclose(mode.z, best_of_all_supports(X, y, l1), atol=1e-6)
+
+
+def test_the_newton_walk_alone_finds_the_support_from_anywhere():
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(30, 6)) + rng.normal(size=(30, 1))
+    y = X @ [3.0, 0.0, -2.0, 0.0, 0.0, 1.0] + rng.normal(size=30)
+    l1 = 0.2 * np.max(np.abs(X.T @ y))
+    density, expected = lasso_density(X, y, l1), best_of_all_supports(X, y, l1)
+    assert 0 < np.count_nonzero(expected) < 6
+    everything = np.ones(6, dtype=bool)
+    for _ in range(10):
+        start = rng.normal(size=6) * rng.integers(0, 2, 6)
+        found = mode_module._newton(density, start, everything, np.full(6, 0.1), 1e-12)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_array_equal(found == 0, expected == 0)
 
 
 def test_kinks_are_read_off_the_gradient():
