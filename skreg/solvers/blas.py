@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_blas_thread"]
+
+# Held by whoever has limited BLAS, until it restores what it found.
+_limiting = threading.Lock()
 
 
 @cache
@@ -16,10 +21,18 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_blas_thread() -> AbstractContextManager:
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
     """A context in which BLAS uses one thread.
 
-    BLAS has one number of threads for the whole process: of several Python threads in here at once the first
-    sets it and restores it (threadpoolctl 3.8 sees to that; before, the last one restored the first one's 1).
+    BLAS has one number of threads for the whole process. Of several Python threads that are in here at once
+    only one sets and restores it: if each restored what it found, the last would restore the first one's 1.
     """
-    return _controller().limit(limits=1, user_api="blas")
+    if not _limiting.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limiting.release()
