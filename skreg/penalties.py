@@ -83,7 +83,7 @@ class ElasticNetPenalty:
         factors: ArrayLike | None = None,
         positive: bool = False,
     ) -> ElasticNetPenalty:
-        """The penalty that scikit-learn's ElasticNet(alpha, l1_ratio) means on data of weight S.
+        """Find the penalty that scikit-learn's ElasticNet(alpha, l1_ratio) means on data of weight S.
 
         Its objective 1/(2S) Σ s r² + αρ‖w‖₁ + ½α(1−ρ)‖w‖² times S is the energy, so λ₁ = Sαρ and
         λ₂ = Sα(1−ρ). Lasso(alpha) is ρ = 1. Ridge(alpha), whose objective is Σ s r² + α‖w‖², is
@@ -131,7 +131,7 @@ class ElasticNetPenalty:
     # ------------------------------------------------------------------ optimisation
 
     def value(self, coef: ArrayLike) -> float:
-        """The penalty at `coef`; infinite where `positive` forbids it.
+        """Evaluate the penalty at `coef`; infinite where `positive` forbids it.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class ElasticNetPenalty:
         return float(np.sum(v * (self.l1 * np.abs(w) + 0.5 * self.l2 * w**2)))
 
     def prox(self, point: ArrayLike, step: float) -> FloatArray:
-        """The proximal operator argmin_u ½‖u − point‖² + step · penalty(u).
+        """Apply the proximal operator argmin_u ½‖u − point‖² + step · penalty(u).
 
         Soft thresholding by step·λ₁vⱼ, then shrinkage by 1 / (1 + step·λ₂vⱼ).
 
@@ -204,7 +204,7 @@ class ElasticNetPenalty:
         return np.where(self.positive & (w < 0), math.inf, violation)
 
     def alpha_max(self, correlation: ArrayLike, total_weight: float) -> float:
-        """The smallest of scikit-learn's alphas at which every penalised coefficient is zero.
+        """Find the smallest of scikit-learn's alphas at which every penalised coefficient is zero.
 
         Parameters
         ----------
@@ -233,7 +233,7 @@ class ElasticNetPenalty:
     # ------------------------------------------------------------------ the prior
 
     def prior_rates(self, variance: float) -> tuple[float, float]:
-        """The prior exp(−penalty/σ²) as its two rates: exp(−vⱼ (a|w| + ½ c w²)).
+        """Give the prior exp(−penalty/σ²) as its two rates: exp(−vⱼ (a|w| + ½ c w²)).
 
         Parameters
         ----------
@@ -250,7 +250,7 @@ class ElasticNetPenalty:
     # ------------------------------------------------------------------ geometry
 
     def ball(self, radius: float, n_points: int = 361) -> FloatArray:
-        """The boundary of the ball {w ∈ ℝ² : penalty(w) ≤ penalty((radius, 0))}, as a closed curve.
+        """Trace the boundary of the ball {w ∈ ℝ² : penalty(w) ≤ penalty((radius, 0))}, a closed curve.
 
         A diamond for L1, a circle for L2, a rounded diamond between, each crossing the first axis
         at ± `radius`.
@@ -315,7 +315,7 @@ class ElasticNetPenalty:
 
 
 def L1(strength: float, *, factors: ArrayLike | None = None, positive: bool = False) -> ElasticNetPenalty:
-    """The Lasso's penalty λ₁‖w‖₁: an elastic-net penalty without its L2 part.
+    """Make the Lasso's penalty λ₁‖w‖₁, an elastic-net penalty without its L2 part.
 
     Parameters
     ----------
@@ -340,7 +340,7 @@ def L1(strength: float, *, factors: ArrayLike | None = None, positive: bool = Fa
 
 
 def L2(strength: float, *, factors: ArrayLike | None = None, positive: bool = False) -> ElasticNetPenalty:
-    """The Ridge's penalty ½λ₂‖w‖²: an elastic-net penalty without its L1 part.
+    """Make the Ridge's penalty ½λ₂‖w‖², an elastic-net penalty without its L1 part.
 
     Parameters
     ----------

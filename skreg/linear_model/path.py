@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_X_y
 
 from skreg.linear_model._base import check_flag, check_number, check_penalty_weights, check_sample_weight
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares, least_squares
+from skreg.solvers.path import solve_path
 
 __all__ = ["RegularizationPath", "alpha_grid", "regularization_path"]
 
@@ -150,13 +150,8 @@ def regularization_path(
 
     if isinstance(alphas, Integral):
         alphas = alpha_grid(problem, penalty(1.0), n_alphas=int(alphas), eps=float(eps))
-    coefs = np.empty((X.shape[1], alphas.size))
-    gaps, n_iters = np.empty(alphas.size), np.empty(alphas.size, dtype=int)
-    coef = None
-    for i, alpha in enumerate(alphas):
-        solution = solve_elastic_net(problem, penalty(alpha), coef_init=coef, tol=tol, max_iter=max_iter)
-        coef = solution.coef
-        coefs[:, i], gaps[i], n_iters[i] = coef[0], solution.dual_gap[0] / total, solution.n_iter[0]
+    solution = solve_path(problem, [penalty(alpha) for alpha in alphas], tol=tol, max_iter=max_iter)
+    coefs, gaps, n_iters = solution.coef.T, solution.dual_gap / total, solution.n_iter
     null = problem.null_value[0]
     relative = gaps * total / (null if null > 0 else 1.0)
     failed = ~(relative <= tol)  # a gap that is not a number is not small

@@ -4,6 +4,7 @@ from skreg.solvers.certificate import dual_gap
 from skreg.solvers.descent import Trajectory, descend
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares, least_squares
+from skreg.solvers.path import solve_path
 from skreg.solvers.ridge import solve_ridge
 from skreg.solvers.solution import Solution
 
@@ -15,5 +16,6 @@ __all__ = [
     "dual_gap",
     "least_squares",
     "solve_elastic_net",
+    "solve_path",
     "solve_ridge",
 ]

@@ -14,11 +14,12 @@ from scipy import linalg
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.certificate import dual_gap, refined_gap, residual_gap
+from skreg.solvers.certificate import Certificate, dual_gap
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
-from skreg.solvers.subproblem import ColumnSubproblem, GramSubproblem
+from skreg.solvers.subproblem import ColumnSubproblem
+from skreg.solvers.working_set import WorkingSet
 
 __all__ = ["solve_elastic_net"]
 
@@ -29,13 +30,15 @@ IndexArray = NDArray[np.intp]
 _ROUNDING = 1e-13
 # Working sets up to this size have a Gram matrix (288 MB at the limit).
 _GRAM_LIMIT = 6000
-# Columns are worked on themselves up to this many numbers (32 MB), where a Gram matrix loses too much.
-_COLUMN_LIMIT = 4_000_000
-# Working sets grow by at least this much.
-_SMALL = 64
+# The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
+# Gram matrix loses too much: each step takes about a second at the limit.
+_COLUMN_LIMIT = 1_000_000_000
 # λ₁ comes down by this factor a stage at most, in so many stages at most.
 _DESCENT = 3.0
 _MAX_STAGES = 15
+_STAGE_TOLERANCE = 1e-2
+# Sweeps and steps on a working set before another look at the rows.
+_PATIENCE = 50
 _EPSILON = float(np.finfo(np.float64).eps)
 # Sweeps between two looks at the gap, where there is no Gram matrix.
 _SWEEPS = 100
@@ -86,45 +89,61 @@ def solve_elastic_net(
     with one_blas_thread():
         for k in range(problem.n_targets):
             if np.any(problem.b[:, k]):
-                solver = _TargetSolver(problem, k, problem.penalty_of(penalty, k), w[:, k])
-                w[:, k], n_iter[k] = solver.solve(tol, max_iter)
+                solver = TargetSolver(problem, k, w[:, k])
+                w[:, k], n_iter[k] = solver.solve(problem.penalty_of(penalty, k), tol, max_iter)
             else:
                 w[:, k] = 0.0
         coef = problem.coef_to_data(w)
         return Solution(coef=coef, dual_gap=dual_gap(problem, coef, penalty), n_iter=n_iter)
 
 
-class _TargetSolver:
-    """One target in scaled units: where it is, and how it goes on."""
+class TargetSolver:
+    """One target in scaled units: where it is, and how it goes on, under one penalty after another.
 
-    def __init__(
-        self, problem: LeastSquares, target: int, penalty: ColumnPenalty, start: FloatArray
-    ) -> None:
+    Parameters
+    ----------
+    problem : LeastSquares
+        The data term.
+    target : int
+        Which target; not a constant one.
+    start : ndarray of shape (n_features,)
+        Scaled coefficients to start from.
+    """
+
+    penalty: ColumnPenalty
+    certificate: Certificate
+    # The correlations Aᵀr and the square ‖r‖² of the residual r = b − Aw, computed from the rows.
+    g: FloatArray
+    r_squared: float
+
+    def __init__(self, problem: LeastSquares, target: int, start: FloatArray) -> None:
         self.problem = problem
         self.target = target
-        self.penalty = penalty
         b = problem.b[:, target]
         self.null = 0.5 * float(b @ b)
         self.rounding = _ROUNDING * float(np.sqrt(2.0 * self.null))
+        self.working = WorkingSet(problem)
         self.w = start.copy()
         self._look()
+
+    def solve(self, penalty: ColumnPenalty, tol: float, max_iter: int) -> tuple[FloatArray, int]:
+        """Bring the gap under `tol` of the null model's energy; returns the best w met and what it took."""
+        working = self.working
+        self.penalty = penalty
+        self.certificate = Certificate(self.problem, penalty, self.target)
         # Where the starting point is worse than zero, zero is the better start.
         if self._energy(penalty) > self.null:
-            self.w = np.zeros_like(start)
+            self.w = np.zeros_like(self.w)
             self._look()
-
-    def solve(self, tol: float, max_iter: int) -> tuple[FloatArray, int]:
-        """Bring the gap under `tol` of the null model's energy; returns the best w met and what it took."""
-        working = _WorkingSet(self.problem)
         n_iter = self._come_down(working, max_iter)
         best, best_gap = self.w, np.inf
         settled = False
         while True:
-            gap = self._residual_gap()
+            gap = self._gap()
             # A round on an old working set that was solved exactly has nothing left to gain but digits.
             stalled = settled and gap > 0.1 * best_gap
-            if gap <= best_gap:
-                best, best_gap = self.w.copy(), gap
+            if gap <= best_gap + 4.0 * _EPSILON:  # later is better where the gap cannot tell
+                best, best_gap = self.w.copy(), min(gap, best_gap)
             violation = self._violation(self.penalty)
             if stalled or n_iter >= max_iter:
                 break
@@ -132,7 +151,7 @@ class _TargetSolver:
                 break
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
-            if working.index.size > _GRAM_LIMIT:
+            if working.size > _GRAM_LIMIT:
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
                 )
@@ -146,9 +165,12 @@ class _TargetSolver:
             n_iter += spent
             if gap <= best_gap:
                 best = self.w
+        if best is not self.w and not np.array_equal(best, self.w):
+            self.w = best.copy()
+            self._look()
         return best, max(n_iter, 1)
 
-    def _come_down(self, working: _WorkingSet, max_iter: int) -> int:
+    def _come_down(self, working: WorkingSet, max_iter: int) -> int:
         """Follow the solution roughly from a λ₁ at which w is about optimal down to the one asked for.
 
         So the support grows to its size from below, and is never larger than the rows can tell apart.
@@ -162,7 +184,7 @@ class _TargetSolver:
             factor = excess ** (stage / n_stages)
             penalty = self.penalty._replace(l1=l1 * factor)
             working.grow(self.w, self._violation(penalty), self.rounding)
-            if n_iter >= max_iter or working.index.size > _GRAM_LIMIT:
+            if n_iter >= max_iter or working.size > _GRAM_LIMIT:
                 break
             before = self.w
             n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)
@@ -171,7 +193,7 @@ class _TargetSolver:
         return n_iter
 
     def _work_on_gram(
-        self, working: _WorkingSet, penalty: ColumnPenalty, max_iter: int, *, exactly: bool = True
+        self, working: WorkingSet, penalty: ColumnPenalty, max_iter: int, *, exactly: bool = True
     ) -> int:
         """Minimise over the working set by its Gram matrix; returns the iterations spent.
 
@@ -179,13 +201,13 @@ class _TargetSolver:
         the digits that it takes.
         """
         before, energy = (self.w, self.g, self.r_squared), self._energy(penalty)
-        index = working.index
-        inner = self.w[index]
-        subproblem = GramSubproblem(working.gram, self.g[index], inner, penalty.of(index), self.rounding)
-        n_iter = subproblem.solve(max_iter) if exactly else subproblem.approach(max_iter)
+        # A stage on the way down need not find the last coefficients that enter.
+        tolerance = 0.1 * self.rounding if exactly else _STAGE_TOLERANCE * float(penalty.l1.max())
         self.w = self.w.copy()
-        self.w[index] = inner
-        self._look()
+        # Where digits are lost, steps may go in circles: the budget leaves some for the columns themselves.
+        budget = min(max_iter, _PATIENCE + working.size // 4)
+        n_iter = working.minimize(self.g, self.w, penalty, tolerance, budget)
+        self._look(working)
         if not self._energy(penalty) <= energy + _EPSILON * self.null:
             self.w, self.g, self.r_squared = before
         return n_iter
@@ -195,13 +217,14 @@ class _TargetSolver:
         n_iter, gap, best_gap = 0, np.inf, np.inf
         while n_iter < max_iter and gap > tol:
             index = self._columns_in_play()
-            if index.size * self.problem.n_rows > _COLUMN_LIMIT:
+            if not self._is_workable(index.size):
                 sweeps = min(_SWEEPS, max_iter - n_iter)
                 n_iter += self.problem.descend(index, self.w, self.target, self.penalty, sweeps, 0.0)
                 self._look()
-                gap = self._residual_gap()
+                gap = self._gap()
                 continue
-            A, r = self.problem.columns(index), self.residual
+            A = self.problem.columns(index)
+            r = self.problem.residual(self.w[:, None], [self.target])[:, 0]
             if A.shape[0] > 2 * A.shape[1]:
                 # A rotation keeps AᵀA and Aᵀr, and leaves as many rows as columns.
                 Q, A = linalg.qr(A, mode="economic", check_finite=False)
@@ -211,28 +234,30 @@ class _TargetSolver:
             n_iter += subproblem.solve(max_iter - n_iter)
             self.w[index] = inner
             self._look()
-            gap = min(self._residual_gap(), self._refined_gap())
+            gap = min(self._gap(), self.certificate.refined_gap(self.w) / self.null)
             if gap > 0.5 * best_gap:
                 break
             best_gap = gap
         return n_iter, gap
 
     def _columns_in_play(self) -> IndexArray:
-        """All columns where they are few, otherwise those of the support and those that violate optimality."""
+        """All columns where they are few, otherwise the support and those that violate optimality."""
         data = self.problem.x_scale > 0
-        if np.count_nonzero(data) * self.problem.n_rows <= _COLUMN_LIMIT:
+        if self._is_workable(np.count_nonzero(data)):
             return np.flatnonzero(data)
         return np.flatnonzero(data & ((self.w != 0.0) | (self._violation(self.penalty) > self.rounding)))
 
-    def _look(self) -> None:
-        """Compute the residual and its correlations from the rows."""
-        w, targets = self.w[:, None], [self.target]
-        g, r_squared = self.problem.correlation(w, targets)
-        self.g, self.r_squared = g[:, 0], float(r_squared[0])
+    def _is_workable(self, n_columns: int) -> bool:
+        rows = self.problem.n_rows
+        return rows * n_columns * min(rows, n_columns) <= _COLUMN_LIMIT
 
-    @property
-    def residual(self) -> FloatArray:
-        return self.problem.residual(self.w[:, None], [self.target])[:, 0]
+    def _look(self, working: WorkingSet | None = None) -> None:
+        """Compute the residual's correlations and square from the rows, of the working set if w is in it."""
+        if working is None:
+            r = self.problem.residual(self.w[:, None], [self.target])[:, 0]
+        else:
+            r = working.residual(self.w, self.target)
+        self.g, self.r_squared = self.problem.adjoint(r[:, None])[:, 0], float(r @ r)
 
     def _energy(self, penalty: ColumnPenalty) -> float:
         return 0.5 * self.r_squared + penalty.value(self.w)
@@ -242,48 +267,5 @@ class _TargetSolver:
         violation[self.problem.x_scale == 0] = 0.0
         return violation
 
-    def _residual_gap(self) -> float:
-        gap = residual_gap(self.problem, self.w, self.target, self.penalty, self.g, self.r_squared)
-        return gap / self.null
-
-    def _refined_gap(self) -> float:
-        return refined_gap(self.problem, self.w, self.target, self.penalty) / self.null
-
-
-class _WorkingSet:
-    """The columns in play, in the order in which they came, and their Gram matrix, grown as they come."""
-
-    def __init__(self, problem: LeastSquares) -> None:
-        self.problem = problem
-        self.index: IndexArray = np.empty(0, dtype=np.intp)
-        self._gram = np.empty((0, 0))
-
-    @property
-    def gram(self) -> FloatArray:
-        """AᵀA over the set, C-contiguous; only the blocks of new columns are computed."""
-        known, size = self._gram.shape[0], self.index.size
-        if known < size:
-            gram = np.empty((size, size))
-            gram[:known, :known] = self._gram
-            new = self.index[known:]
-            gram[:, known:] = self.problem.gram(self.index, new)
-            gram[known:, :known] = gram[:known, known:].T
-            self._gram = gram
-        return self._gram
-
-    def grow(self, w: FloatArray, violation: FloatArray, rounding: float) -> bool:
-        """Take in every non-zero coefficient and the worst violators, about half the support.
-
-        Returns whether there were any that were not in the set.
-        """
-        outside = np.ones(w.size, dtype=bool)
-        outside[self.index] = False
-        support = np.flatnonzero(outside & (w != 0.0))
-        candidates = np.flatnonzero(outside & (w == 0.0) & (violation > rounding))
-        room = max(_SMALL, int(np.count_nonzero(w)) // 2)
-        if candidates.size > room:
-            worst = np.argpartition(violation[candidates], -room)[-room:]
-            candidates = candidates[worst]
-        self.index = np.concatenate([self.index, support, np.sort(candidates)])
-        return bool(support.size + candidates.size)
-
+    def _gap(self) -> float:
+        return self.certificate.residual_gap(self.w, self.g, self.r_squared) / self.null

@@ -9,6 +9,7 @@ beside the rows as given, `SparseLeastSquares` a sparse matrix and an implicit s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,22 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg.moments import Moments
-from skreg.moments.moments import implicitly_centred, row_blocks, weighted_means
+from skreg.moments.moments import implicitly_centred, weighted_means
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers._kernels import column_descent, gram_descent, sparse_column_descent
+from skreg.solvers._kernels import column_descent, sparse_column_descent
 from skreg.solvers.column_penalty import ColumnPenalty
 
-__all__ = ["DenseLeastSquares", "LeastSquares", "SparseLeastSquares", "TallLeastSquares", "least_squares"]
+__all__ = ["DenseLeastSquares", "LeastSquares", "SparseLeastSquares", "least_squares"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 # A column whose standard deviation is below this part of its mean is rounding, not data.
 _CONSTANT = 1e-12
-# Rows per column from which one pass for the Gram matrix beats passes over the rows.
-_TALL = 2
+# Up to this ratio of a column's size to its spread, centring it by a shift costs at most a digit or two.
+_SHIFTABLE = 30.0
 # Strengths in scaled units are cut here, where any coefficient has long been zero, so that none overflows.
-_LARGEST_STRENGTH = 1e290
+_LARGEST_STRENGTH = 1e305
 
 
 class LeastSquares(ABC):
@@ -189,111 +190,97 @@ def least_squares(X: Any, y: FloatArray, weights: FloatArray, *, fit_intercept: 
     Returns
     -------
     LeastSquares
-        Tall data keep their Gram matrix, other dense data a centred copy, sparse data stay sparse.
+        Of the class that suits X: no copy of X that is not needed, sparse data stay sparse.
     """
     if np.any(weights == 0):
         kept = np.flatnonzero(weights)
         X, y, weights = X[kept], y[kept], weights[kept]
     if sparse.issparse(X):
         return SparseLeastSquares(X, y, weights, fit_intercept)
-    if X.shape[0] >= _TALL * X.shape[1]:
-        return TallLeastSquares(X, y, weights, fit_intercept)
     return DenseLeastSquares(X, y, weights, fit_intercept)
 
 
 class DenseLeastSquares(LeastSquares):
-    """Holds A itself, a centred and scaled float64 copy in Fortran order."""
+    """Holds X as it is given, in float64; the centring is an implicit shift.
 
-    def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
-        super().__init__(y, weights, fit_intercept)
-        self.x_mean, rest = weighted_means(X, weights) if fit_intercept else np.zeros((2, X.shape[1]))
-        A = np.empty(X.shape, dtype=np.float64, order="F")
-        np.subtract(X, self.x_mean, out=A)
-        A -= rest
-        A *= self.root_weights[:, None]
-        self.x_scale = _column_scale(np.einsum("ij,ij->j", A, A), self.x_mean, self.total_weight)
-        A *= self.x_scale
-        self.A, self.n_stored = A, A.size
-        self.norms = np.einsum("ij,ij->j", A, A)
-
-    def product(self, w: FloatArray) -> FloatArray:
-        """Compute Aw."""
-        return self.A @ w
-
-    def adjoint(self, r: FloatArray) -> FloatArray:
-        """Compute Aᵀr."""
-        return self.A.T @ r
-
-    def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
-        """Compute A[:, left]ᵀ A[:, right]."""
-        return self.A[:, left].T @ self.A[:, right]
-
-    def columns(self, index: IndexArray) -> FloatArray:
-        """Extract A[:, index]."""
-        return np.asfortranarray(self.A[:, index])
-
-    def descend(
-        self,
-        index: IndexArray,
-        w: FloatArray,
-        target: int,
-        penalty: ColumnPenalty,
-        max_sweeps: int,
-        tolerance: float,
-    ) -> int:
-        """Sweep the columns of A, carrying the residual."""
-        r = self.b[:, target] - self.A @ w
-        return column_descent(self.A, index, r, w, self.norms, *penalty, max_sweeps, tolerance)
-
-
-class TallLeastSquares(LeastSquares):
-    """Holds AᵀA, from the moments, beside the rows as given: no copy of X is made.
-
-    The residual and its correlation are always computed from the rows, centred block by block, so that
-    what the Gram matrix rounds away is recovered by one more step with it.
+    A centred copy is made only if a column's mean is so far from its spread that the shift would cost
+    digits. AᵀA is made from the moments when all of it is asked for.
     """
 
     def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
-        self.X, self.n_stored = X, X.size
-        moments = Moments.from_data(X, y, weights, centred=fit_intercept)
-        self.x_mean = moments.x_mean
-        self._rest = weighted_means(X, weights)[1] if fit_intercept else np.zeros(X.shape[1])
-        self.x_scale = _column_scale(np.diag(moments.gram), self.x_mean, self.total_weight)
-        self.full_gram = moments.gram * self.x_scale * self.x_scale[:, None]
+        # float32 products would round to float32, and mixed ones copy X each time.
+        self.X = X if X.dtype == np.float64 else X.astype(np.float64, order="F")
+        self.n_stored = self.X.size
+        self.fit_intercept = fit_intercept
+        self.weights = weights if np.any(weights != 1.0) else None
+        self.x_mean = weights @ self.X / self.total_weight if fit_intercept else np.zeros(X.shape[1])
+        squares = self._sums_of_squares(self.X)
+        variance = squares - self.total_weight * self.x_mean**2
+        self.shift = self.x_mean
+        far = np.flatnonzero(variance * _SHIFTABLE**2 < squares)
+        if far.size:
+            # Digits have cancelled in these columns: their means and variances anew, in two passes.
+            self.x_mean[far], rest = weighted_means(self.X[:, far], weights)
+            variance[far] = self._sums_of_squares((self.X[:, far] - self.x_mean[far]) - rest)
+        self.x_scale = _column_scale(variance, self.x_mean, self.total_weight)
+        if np.any(self.x_scale[far] > 0.0):
+            self.x_mean, rest = weighted_means(self.X, weights)
+            self.X = np.subtract(self.X, self.x_mean, order="F")
+            self.X -= rest
+            self.shift = np.zeros_like(self.x_mean)
+        self.norms = variance * self.x_scale * self.x_scale
+
+    def _sums_of_squares(self, columns: FloatArray) -> FloatArray:
+        if self.weights is None:
+            return np.einsum("ij,ij->j", columns, columns)
+        return np.einsum("i,ij,ij->j", self.weights, columns, columns)
 
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""
-        return np.concatenate([self._block(rows) @ w for rows in row_blocks(*self.X.shape)])
+        v = w * self.x_scale[:, None]
+        fit = self.X @ v
+        fit -= self.shift @ v
+        if self.weights is not None:
+            fit *= self.root_weights[:, None]
+        return fit
 
     def adjoint(self, r: FloatArray) -> FloatArray:
         """Compute Aᵀr."""
-        g = np.zeros((self.n_features, r.shape[1]))
-        for rows in row_blocks(*self.X.shape):
-            g += self._block(rows).T @ r[rows]
+        if self.weights is not None:
+            r = r * self.root_weights[:, None]
+        g = self.X.T @ r
+        g -= np.outer(self.shift, r.sum(axis=0))
+        g *= self.x_scale[:, None]
         return g
 
-    def correlation(self, w: FloatArray, targets: Any) -> tuple[FloatArray, FloatArray]:
-        """Compute Aᵀr and ‖r‖² in one pass over the rows."""
-        g = np.zeros((self.n_features, w.shape[1]))
-        norm = np.zeros(w.shape[1])
-        for rows in row_blocks(*self.X.shape):
-            block = self._block(rows)
-            r = self.b[rows, targets] - block @ w
-            g += block.T @ r
-            norm += np.einsum("ij,ij->j", r, r)
-        return g, norm
-
     def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
-        """Extract a block of AᵀA."""
-        return self.full_gram[np.ix_(left, right)]
+        """Compute A[:, left]ᵀ A[:, right]."""
+        if "full_gram" in vars(self) or min(left.size, right.size) > self.n_features // 2:
+            return self.full_gram[np.ix_(left, right)]
+        return self.columns(left).T @ self.columns(right)
+
+    @cached_property
+    def full_gram(self) -> FloatArray:
+        """AᵀA, C-contiguous; one pass over the rows, made when first asked for."""
+        nothing = np.empty((self.n_rows, 0))
+        weights = np.ones(self.n_rows) if self.weights is None else self.weights
+        moments = Moments.from_data(self.X, nothing, weights, centred=self.fit_intercept)
+        return moments.gram * self.x_scale * self.x_scale[:, None]
+
+    def copy_columns(self, index: IndexArray, out: FloatArray) -> None:
+        """Write A[:, index] into `out`."""
+        for i, j in enumerate(index):  # one by one: fancy indexing would copy more than these
+            np.subtract(self.X[:, j], self.shift[j], out=out[:, i])
+        out *= self.x_scale[index]
+        if self.weights is not None:
+            out *= self.root_weights[:, None]
 
     def columns(self, index: IndexArray) -> FloatArray:
         """Extract A[:, index]."""
-        A = np.empty((self.n_rows, len(index)), order="F")
-        for rows in row_blocks(*self.X.shape):
-            A[rows] = self._block(rows)[:, index]
-        return A
+        out = np.empty((self.n_rows, len(index)), order="F")
+        self.copy_columns(index, out)
+        return out
 
     def descend(
         self,
@@ -304,20 +291,15 @@ class TallLeastSquares(LeastSquares):
         max_sweeps: int,
         tolerance: float,
     ) -> int:
-        """Sweep AᵀA, which is there whatever its size."""
-        g = self.correlation(w[:, None], [target])[0][index, 0]
+        """Sweep a copy of the columns, carrying the residual."""
         inner = w[index]
-        gram = np.ascontiguousarray(self.gram(index, index))
-        sweeps = gram_descent(gram, g, inner, *penalty.of(index), max_sweeps, tolerance, max_sweeps)
+        r = self.residual(w[:, None], [target])[:, 0]
+        everything, columns = np.arange(index.size), self.columns(index)
+        sweeps = column_descent(
+            columns, everything, r, inner, self.norms[index], *penalty.of(index), max_sweeps, tolerance
+        )
         w[index] = inner
         return sweeps
-
-    def _block(self, rows: slice) -> FloatArray:
-        block = self.X[rows] - self.x_mean
-        block -= self._rest
-        block *= self.x_scale
-        block *= self.root_weights[rows, None]
-        return block
 
 
 class SparseLeastSquares(LeastSquares):

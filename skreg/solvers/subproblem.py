@@ -1,30 +1,26 @@
 """The problem on a few columns, solved to the last digit: coordinate descent, then Newton's method.
 
 Coordinate descent finds the support. On it, and on one orthant, the energy is a quadratic, so that one Newton
-step lands on its minimiser; where the step would cross a kink it stops there. Two forms keep the quadratic:
-`GramSubproblem` by its Gram matrix, which is fast, `ColumnSubproblem` by its columns, which keeps the digits
-that squaring them into a Gram matrix would lose.
+step lands on its minimiser; where the step would cross a kink it stops there. The quadratic is kept by its
+columns, which is slower than by their Gram matrix (`working_set`) and keeps the digits that squaring loses.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from skreg.solvers._kernels import column_descent, gram_descent
+from skreg.solvers._kernels import column_descent
 from skreg.solvers.column_penalty import ColumnPenalty
 
-__all__ = ["ColumnSubproblem", "GramSubproblem", "Subproblem"]
+__all__ = ["ColumnSubproblem"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Eigenvalues of a Gram matrix below this part of the largest are not trusted.
-_SINGULAR = 1e-12
 # The parts of a Newton step that are tried, its crossing coefficients at zero, before the line is searched.
 _FRACTIONS = (1.0, 0.5, 0.25, 0.125)
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -44,189 +40,7 @@ class Direction(NamedTuple):
     exact: bool = True
 
 
-class Subproblem(ABC):
-    """½‖b − Aw‖² + penalty on the columns in play, at a current w.
-
-    Parameters
-    ----------
-    w : ndarray of shape (n_columns,)
-        Coefficients; changed in place.
-    penalty : ColumnPenalty
-        Of these columns.
-    rounding : float
-        An optimality violation below this is rounding.
-    """
-
-    # Newton steps between two sweeps.
-    patience = 10
-
-    def __init__(self, w: FloatArray, penalty: ColumnPenalty, rounding: float) -> None:
-        self.w = w
-        self.penalty = penalty
-        self.rounding = rounding
-
-    @property
-    @abstractmethod
-    def g(self) -> FloatArray:
-        """The correlation Aᵀ(b − Aw)."""
-
-    @abstractmethod
-    def sweep(self, max_sweeps: int) -> int:
-        """Coordinate descent until the signs settle; returns the sweeps made."""
-
-    @abstractmethod
-    def direction(self, support: IndexArray, sign: FloatArray) -> Direction:
-        """Find Newton's direction on the orthant of `sign`."""
-
-    @abstractmethod
-    def curvature(self, support: IndexArray, step: FloatArray) -> float:
-        """Evaluate stepᵀ (AᵀA + diag(l2)) step on the support."""
-
-    @abstractmethod
-    def _follow(self, support: IndexArray, step: FloatArray) -> None:
-        """Bring the correlation to w + step."""
-
-    def solve(self, max_iter: int) -> int:
-        """Minimise, w in place; returns the sweeps and Newton steps spent."""
-        n_iter, best, stalled = 0, np.inf, 0
-        while n_iter < max_iter:
-            n_iter += self.approach(max_iter - n_iter)
-            violation = np.max(self.penalty.violation(self.w, self.g), initial=0.0)
-            stalled = 0 if violation < 0.5 * best else stalled + 1
-            best = min(best, violation)
-            if violation <= 0.1 * self.rounding or stalled >= 5:
-                break
-        return n_iter
-
-    def approach(self, max_iter: int) -> int:
-        """Sweep, then step by Newton's method until it lands; returns the sweeps and steps spent."""
-        n_iter = self.sweep(min(20, max_iter))
-        for _ in range(min(self.patience, max_iter - n_iter)):
-            n_iter += 1
-            if self.newton_step():
-                break
-        return n_iter
-
-    def newton_step(self) -> bool:
-        """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
-
-        Where it would cross kinks, the crossing coefficients stop at zero if that lowers the energy, or if
-        part of the step does; otherwise the exact minimum along the line is taken. Flat directions are followed first, from kink
-        to kink: each brings at least one coefficient to zero.
-        """
-        l1, _l2, positive = self.penalty
-        smooth = (l1 == 0.0) & (not positive)
-        while True:
-            support = np.flatnonzero((self.w != 0.0) | smooth)
-            if support.size == 0:
-                return True
-            start, sign = self.w[support], np.sign(self.w[support])
-            direction = self.direction(support, sign)
-            if direction.bounded:
-                break
-            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
-            self.move(support, end, end - start)
-            if np.all(end != 0.0):
-                return False
-        end = start + direction.step
-        crossing = ~smooth[support] & (end * sign < 0.0)
-        if not crossing.any():
-            self.move(support, end, direction.step)
-            return direction.exact
-        best = 0.0
-        for fraction in _FRACTIONS:
-            trial = start + fraction * direction.step
-            trial[~smooth[support] & (trial * sign < 0.0)] = 0.0
-            change = self._energy_change(support, sign, trial - start)
-            if change < best:
-                best, end = change, trial
-        if best == 0.0:
-            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
-        self.move(support, end, end - start)
-        return False
-
-    def _energy_change(self, support: IndexArray, sign: FloatArray, step: FloatArray) -> float:
-        """E(w + step) − E(w), for a step that goes no further than zero."""
-        penalty = self.penalty.of(support)
-        slope = self.g[support] - penalty.l2 * self.w[support] - penalty.l1 * sign
-        return float(-slope @ step) + 0.5 * self.curvature(support, step)
-
-    def move(self, support: IndexArray, end: FloatArray, step: FloatArray) -> None:
-        """Set w on the support to `end`, which is w + step up to rounding."""
-        # The correlation follows the step as it was meant, before w + step is rounded: beside large
-        # coefficients its last digits are the better ones.
-        self._follow(support, step)
-        self.w[support] = end
-
-
-class GramSubproblem(Subproblem):
-    """Keeps AᵀA and the correlation.
-
-    Parameters
-    ----------
-    gram : ndarray of shape (n_columns, n_columns), C-contiguous
-        AᵀA.
-    g : ndarray of shape (n_columns,)
-        Aᵀ(b − Aw); changed in place.
-    w, penalty, rounding
-        As in `Subproblem`.
-    """
-
-    def __init__(
-        self, gram: FloatArray, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, rounding: float
-    ) -> None:
-        super().__init__(w, penalty, rounding)
-        self.gram = gram
-        self._g = g
-
-    @property
-    def g(self) -> FloatArray:
-        """The correlation Aᵀ(b − Aw)."""
-        return self._g
-
-    def sweep(self, max_sweeps: int) -> int:
-        """Coordinate descent until the signs have stood still for two sweeps."""
-        return gram_descent(self.gram, self._g, self.w, *self.penalty, max_sweeps, 0.0, 2)
-
-    def direction(self, support: IndexArray, sign: FloatArray) -> Direction:
-        """Newton's direction by Cholesky's factor, or by eigenvectors where it is not trusted.
-
-        Collinear columns make the Hessian singular. Once the slope is zero off its null space, any part in
-        it is a direction in which the energy falls as far as the next kink.
-        """
-        l1, l2, _positive = self.penalty.of(support)
-        slope = self._g[support] - l2 * self.w[support] - l1 * sign
-        hessian = self._hessian(support)
-        factor, info = linalg.lapack.dpotrf(hessian, lower=False)
-        if info == 0 and linalg.lapack.dpocon(factor, np.max(np.sum(np.abs(hessian), axis=0)))[0] > _SINGULAR:
-            step = linalg.lapack.dpotrs(factor, slope, lower=False)[0]
-            return Direction(step, float(slope @ step), self.curvature(support, step))
-        values, vectors = linalg.eigh(hessian)
-        kept = values > _SINGULAR * max(values[-1], 0.0)
-        parts = vectors.T @ slope
-        flat = vectors[:, ~kept] @ parts[~kept]
-        is_flat = bool(np.max(np.abs(flat), initial=0.0) > self.rounding)
-        if is_flat and np.max(np.abs(vectors[:, kept] @ parts[kept]), initial=0.0) <= self.rounding:
-            return Direction(flat, float(flat @ flat), self.curvature(support, flat), bounded=False)
-        step = vectors[:, kept] @ (parts[kept] / values[kept])
-        return Direction(step, float(slope @ step), self.curvature(support, step), exact=not is_flat)
-
-    def curvature(self, support: IndexArray, step: FloatArray) -> float:
-        """Evaluate stepᵀ (AᵀA + diag(l2)) step."""
-        d = np.zeros_like(self.w)
-        d[support] = step
-        return max(float(d @ (self.gram @ d) + self.penalty.l2 @ d**2), 0.0)
-
-    def _hessian(self, support: IndexArray) -> FloatArray:
-        hessian = self.gram[np.ix_(support, support)]
-        hessian[np.diag_indices(support.size)] += self.penalty.l2[support]
-        return hessian
-
-    def _follow(self, support: IndexArray, step: FloatArray) -> None:
-        self._g -= step @ self.gram[support]
-
-
-class ColumnSubproblem(Subproblem):
+class ColumnSubproblem:
     """Keeps the columns and the residual, so that what has few digits in AᵀA keeps them all.
 
     Parameters
@@ -235,14 +49,25 @@ class ColumnSubproblem(Subproblem):
         A, or any matrix with the same AᵀA and Aᵀb.
     residual : ndarray of shape (n_rows,)
         b − Aw; changed in place.
-    w, penalty, rounding
-        As in `Subproblem`.
+    w : ndarray of shape (n_columns,)
+        Coefficients; changed in place.
+    penalty : ColumnPenalty
+        Of these columns.
+    rounding : float
+        An optimality violation below this is rounding.
     """
 
     def __init__(
-        self, columns: FloatArray, residual: FloatArray, w: FloatArray, penalty: ColumnPenalty, rounding: float
+        self,
+        columns: FloatArray,
+        residual: FloatArray,
+        w: FloatArray,
+        penalty: ColumnPenalty,
+        rounding: float,
     ) -> None:
-        super().__init__(w, penalty, rounding)
+        self.w = w
+        self.penalty = penalty
+        self.rounding = rounding
         self.patience = 10 + w.size  # enough to empty an overfull support, one coefficient a step
         self.columns = columns
         self.residual = residual
@@ -303,6 +128,78 @@ class ColumnSubproblem(Subproblem):
 
     def _follow(self, support: IndexArray, step: FloatArray) -> None:
         self.residual -= self.columns[:, support] @ step
+
+    def solve(self, max_iter: int) -> int:
+        """Minimise, w in place; returns the sweeps and Newton steps spent."""
+        n_iter, best, stalled = 0, np.inf, 0
+        while n_iter < max_iter:
+            n_iter += self.approach(max_iter - n_iter)
+            violation = np.max(self.penalty.violation(self.w, self.g), initial=0.0)
+            stalled = 0 if violation < 0.5 * best else stalled + 1
+            best = min(best, violation)
+            if violation <= 0.1 * self.rounding or stalled >= 5:
+                break
+        return n_iter
+
+    def approach(self, max_iter: int) -> int:
+        """Sweep, then step by Newton's method until it lands; returns the sweeps and steps spent."""
+        n_iter = self.sweep(min(20, max_iter))
+        for _ in range(min(self.patience, max_iter - n_iter)):
+            n_iter += 1
+            if self.newton_step():
+                break
+        return n_iter
+
+    def newton_step(self) -> bool:
+        """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
+
+        Where it would cross kinks, the crossing coefficients stop at zero if that lowers the energy, or if
+        part of the step does; otherwise the exact minimum along the line is taken. Flat directions are
+        followed first, from kink to kink: each brings at least one coefficient to zero.
+        """
+        l1, _l2, positive = self.penalty
+        smooth = (l1 == 0.0) & (not positive)
+        while True:
+            support = np.flatnonzero((self.w != 0.0) | smooth)
+            if support.size == 0:
+                return True
+            start, sign = self.w[support], np.sign(self.w[support])
+            direction = self.direction(support, sign)
+            if direction.bounded:
+                break
+            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
+            self.move(support, end, end - start)
+            if np.all(end != 0.0):
+                return False
+        end = start + direction.step
+        crossing = ~smooth[support] & (end * sign < 0.0)
+        if not crossing.any():
+            self.move(support, end, direction.step)
+            return direction.exact
+        best = 0.0
+        for fraction in _FRACTIONS:
+            trial = start + fraction * direction.step
+            trial[~smooth[support] & (trial * sign < 0.0)] = 0.0
+            change = self._energy_change(support, sign, trial - start)
+            if change < best:
+                best, end = change, trial
+        if best == 0.0:
+            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
+        self.move(support, end, end - start)
+        return False
+
+    def _energy_change(self, support: IndexArray, sign: FloatArray, step: FloatArray) -> float:
+        """E(w + step) − E(w), for a step that goes no further than zero."""
+        penalty = self.penalty.of(support)
+        slope = self.g[support] - penalty.l2 * self.w[support] - penalty.l1 * sign
+        return float(-slope @ step) + 0.5 * self.curvature(support, step)
+
+    def move(self, support: IndexArray, end: FloatArray, step: FloatArray) -> None:
+        """Set w on the support to `end`, which is w + step up to rounding."""
+        # The correlation follows the step as it was meant, before w + step is rounded: beside large
+        # coefficients its last digits are the better ones.
+        self._follow(support, step)
+        self.w[support] = end
 
 
 def _line_minimum(
