@@ -11,6 +11,7 @@ each bracket being ≥ 0 by the Fenchel–Young inequality, and 0 exactly where 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.subproblem import ColumnSubproblem
 
-__all__ = ["dual_gap", "refined_gap", "residual_gap"]
+__all__ = ["Certificate", "dual_gap"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -83,7 +84,8 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     -------
     ndarray of shape (n_targets,)
         The gap in the units of E, never below the rounding of E itself (2⁻⁵² of the null model's E,
-        more where large coefficients cancel); infinite for a coefficient that is not finite or that `positive` forbids.
+        more where large coefficients cancel); infinite for a coefficient that is not finite or that
+        `positive` forbids.
 
     References
     ----------
@@ -91,144 +93,170 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     ICML, Section 2.
     """
     gaps = np.full(problem.n_targets, np.inf)
-    judged = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
+    judged = [k for k in range(problem.n_targets) if np.all(np.isfinite(coef[k]))]
     w = problem.coef_to_scaled(coef)[:, judged]
     g, r_squared = problem.correlation(w, judged)
+    certificate = Certificate(problem, problem.penalty_of(penalty, 0))
     for i, k in enumerate(judged):
-        columns = problem.penalty_of(penalty, k)
-        gaps[k] = residual_gap(problem, w[:, i], k, columns, g[:, i], float(r_squared[i]))
-        null = 0.5 * float(problem.b[:, k] @ problem.b[:, k])
-        if gaps[k] > _SMALL * null and _is_worth_refining(problem, w[:, i], columns, null):
-            gaps[k] = min(gaps[k], refined_gap(problem, w[:, i], k, columns))
+        certificate = certificate.of_target(k, problem.penalty_of(penalty, k))
+        gaps[k] = certificate.residual_gap(w[:, i], g[:, i], float(r_squared[i]))
+        if gaps[k] > _SMALL * certificate.null and certificate.is_worth_refining(w[:, i]):
+            gaps[k] = min(gaps[k], certificate.refined_gap(w[:, i]))
     return problem.energy_to_data(gaps, problem.targets)
 
 
-def residual_gap(
-    problem: LeastSquares,
-    w: FloatArray,
-    target: int,
-    penalty: ColumnPenalty,
-    g: FloatArray,
-    r_squared: float,
-) -> float:
-    """Bound the suboptimality of one target's w by the residual as θ, in scaled units.
+class Certificate:
+    """The bounds for one target of a problem and its penalty, in scaled units.
 
     Parameters
     ----------
     problem : LeastSquares
-        The data term; asked only for what the projection off unpenalised columns needs.
-    w, g : ndarray of shape (n_features,)
-        Coefficients and their correlations Aᵀr, in scaled units.
-    target : int
-        Which target w belongs to.
+        The data term.
     penalty : ColumnPenalty
         The penalty in scaled units.
-    r_squared : float
-        ‖r‖² of the residual r = b − Aw.
-
-    Returns
-    -------
-    float
-        The gap; infinite if w breaks `positive`.
+    target : int, default=0
+        Which target.
+    unpenalized : _Unpenalized, optional
+        What is known already of the columns that nothing penalises.
     """
-    free = np.flatnonzero((problem.x_scale > 0) & penalty.free)
-    if free.size == 0:
-        return _gap(problem, w, target, penalty, DualPoint(g, r_squared), r_squared)
-    if problem.n_rows >= 2 * free.size and free.size <= _FACTOR_LIMIT:
-        # (AᵀA)_FF = LLᵀ turns the projection into one of size |F|, with as many digits as it has condition.
-        gram = problem.gram(free, free)
-        factor, info = linalg.lapack.dpotrf(gram, lower=True, clean=True)
-        if info == 0 and linalg.lapack.dpocon(factor, linalg.norm(gram, 1), uplo="L")[0] > _ILL_CONDITIONED:
-            rhs = linalg.solve_triangular(factor, g[free], lower=True)
-            z = _nonnegative(factor.T, rhs) if penalty.positive else linalg.solve_triangular(factor.T, rhs)
-            u_squared = float(np.sum((factor.T @ z) ** 2))
-            projected = g - problem.gram(np.arange(problem.n_features), free) @ z
-            if not penalty.positive or np.max(projected[free]) <= _FEASIBLE * np.sqrt(r_squared):
-                point = DualPoint(projected, max(r_squared - u_squared, 0.0), u_squared)
-                return _gap(problem, w, target, penalty, point, r_squared)
-    r = problem.residual(w[:, None], [target])[:, 0]
-    return _gap(problem, w, target, penalty, _off_free(problem, free, penalty.positive, r, r), r_squared)
 
+    def __init__(
+        self,
+        problem: LeastSquares,
+        penalty: ColumnPenalty,
+        target: int = 0,
+        unpenalized: _Unpenalized | None = None,
+    ) -> None:
+        self.problem = problem
+        self.penalty = penalty
+        self.target = target
+        self.data = problem.x_scale > 0
+        b = problem.b[:, target]
+        self.null = 0.5 * float(b @ b)
+        if unpenalized is None:
+            unpenalized = _Unpenalized(problem, np.flatnonzero(self.data & penalty.free), penalty.positive)
+        self.unpenalized = unpenalized
 
-def refined_gap(problem: LeastSquares, w: FloatArray, target: int, penalty: ColumnPenalty) -> float:
-    """Bound the suboptimality of one target's w where rounding spoils its residual, in scaled units.
+    def of_target(self, target: int, penalty: ColumnPenalty) -> Certificate:
+        """Go on to another target, whose unpenalised columns are the same."""
+        return Certificate(self.problem, penalty, target, self.unpenalized)
 
-    Beside large coefficients of nearly collinear columns, a residual computed from w is rounded by more
-    than the penalty allows its correlations to be off. A Newton step on the support finds the residual that
-    w would have with more digits than it can hold. Penalties far below rounding are dropped for the bound,
-    which can only lower it, and paid in full in E(w).
+    def residual_gap(self, w: FloatArray, g: FloatArray, r_squared: float) -> float:
+        """Bound the suboptimality of w by its residual as θ.
 
-    Parameters
-    ----------
-    problem, w, target, penalty
-        As in `residual_gap`.
+        Parameters
+        ----------
+        w, g : ndarray of shape (n_features,)
+            Coefficients and their correlations Aᵀr.
+        r_squared : float
+            ‖r‖² of the residual r = b − Aw.
 
-    Returns
-    -------
-    float
-        The gap; infinite if w breaks `positive`.
-    """
-    r = problem.residual(w[:, None], [target])[:, 0]
-    margin = 2.0 * _EPSILON * float(np.sqrt(r @ r))
-    gap = _gap(problem, w, target, penalty, _refined_point(problem, w, penalty, r, margin), float(r @ r))
-    dropped = np.flatnonzero((penalty.l1 <= 10.0 * margin) & (penalty.l2 <= 1e-20) & ~penalty.free)
-    if dropped.size:
-        l1, l2 = penalty.l1.copy(), penalty.l2.copy()
-        l1[dropped] = l2[dropped] = 0.0
-        relaxed = ColumnPenalty(l1, l2, penalty.positive)
-        point = _refined_point(problem, w, relaxed, r, margin)
-        bound = _gap(problem, w, target, relaxed, point, float(r @ r))
-        gap = min(gap, bound + penalty.of(dropped).value(w[dropped]))
-    return gap
+        Returns
+        -------
+        float
+            The gap; infinite if w breaks `positive`.
+        """
+        if self.unpenalized.index.size == 0:
+            return self._gap(w, DualPoint(g, r_squared), r_squared)
+        point = self.unpenalized.project_by_gram(g, r_squared)
+        if point is None:
+            r = self._residual(w)
+            point = self.unpenalized.project(r, r)
+        return self._gap(w, point, r_squared)
 
+    def refined_gap(self, w: FloatArray) -> float:
+        """Bound the suboptimality of w where rounding spoils its residual.
 
-def _is_worth_refining(problem: LeastSquares, w: FloatArray, penalty: ColumnPenalty, null: float) -> bool:
-    """Whether the rounding of b − Aw is not small beside the penalty's limits, or refining is cheap."""
-    support = int(np.count_nonzero(w))
-    if problem.n_rows * support * min(problem.n_rows, support) <= _CHEAP:
-        return True
-    noise = _EPSILON * (np.sqrt(2.0 * null) + float(np.abs(w).sum()))
-    weakest = [float(np.min(part[part > 0.0], initial=np.inf)) for part in (penalty.l1, penalty.l2)]
-    return noise > 0.1 * _SMALL * weakest[0] or noise * noise > 0.1 * _SMALL * null * weakest[1]
+        Beside large coefficients of nearly collinear columns, a residual computed from w is rounded by more
+        than the penalty allows its correlations to be off. A Newton step on the support finds the residual
+        that w would have with more digits than it can hold. Penalties far below rounding are dropped for the
+        bound, which can only lower it, and paid in full in E(w).
 
+        Parameters
+        ----------
+        w : ndarray of shape (n_features,)
+            Coefficients.
 
-def _gap(
-    problem: LeastSquares,
-    w: FloatArray,
-    target: int,
-    penalty: ColumnPenalty,
-    point: DualPoint,
-    r_squared: float,
-) -> float:
-    """E(w) − D at the best multiple of a dual point, and rounding; infinite if w breaks `positive`."""
-    if penalty.positive and np.any(w < 0):
-        return np.inf
-    data = problem.x_scale > 0
-    slack = 0.0
-    if penalty.positive:
-        free = data & penalty.free
-        slack += float(np.maximum(-w[free] * point.g[free], 0.0).sum())
-    # A column without variance still pays its penalty if its coefficient is not zero.
-    idle = np.flatnonzero(~data & (w != 0.0))
-    slack += penalty.of(idle).value(w[idle])
-    active = np.flatnonzero(data & ~penalty.free)
-    size = float(np.abs(w).sum())
-    w, g, (l1, l2, positive) = w[active], point.g[active], penalty.of(active)
+        Returns
+        -------
+        float
+            The gap; infinite if w breaks `positive`.
+        """
+        r = self._residual(w)
+        margin = 2.0 * _EPSILON * float(np.sqrt(r @ r))
+        gap = self._gap(w, self._refined_point(w, r, margin), float(r @ r))
+        l1, l2, positive = self.penalty
+        dropped = np.flatnonzero((l1 <= 10.0 * margin) & (l2 <= 1e-20) & ~self.penalty.free)
+        if dropped.size:
+            l1, l2 = l1.copy(), l2.copy()
+            l1[dropped] = l2[dropped] = 0.0
+            relaxed = Certificate(self.problem, ColumnPenalty(l1, l2, positive), self.target)
+            bound = relaxed._gap(w, relaxed._refined_point(w, r, margin), float(r @ r))
+            gap = min(gap, bound + self.penalty.of(dropped).value(w[dropped]))
+        return gap
 
-    pull = g if positive else np.abs(g)
-    outside = pull > l1
-    feasible = float(np.min(l1[outside] / pull[outside], initial=1.0))
-    # Any feasible θ gives a bound: the best one counts. Where λ₂ > 0 every θ is feasible.
-    multiples = {feasible, 0.0} if np.any(l2 == 0.0) else {feasible, 0.0, 1.0}
-    gap = slack + min(
-        0.5 * point.distance_squared(c) + _fenchel_young(w, c * g, l1, l2, positive) for c in multiples
-    )
-    # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, the fit by ε‖w‖₁, and what is
-    # projected off by ε times a condition that is let pass.
-    b = problem.b[:, target]
-    rounding = 0.5 * float(b @ b) + float(np.abs(w).sum()) * np.sqrt(r_squared) + 4.0 * gap
-    projection = _PROJECTION * gap if active.size < np.count_nonzero(data) else 0.0
-    return gap + projection + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
+    def is_worth_refining(self, w: FloatArray) -> bool:
+        """Whether the rounding of b − Aw is not small beside the penalty's limits, or refining is cheap."""
+        rows, support = self.problem.n_rows, int(np.count_nonzero(w))
+        if rows * support * min(rows, support) <= _CHEAP:
+            return True
+        noise = _EPSILON * (np.sqrt(2.0 * self.null) + float(np.abs(w).sum()))
+        l1, l2 = (float(np.min(part[part > 0.0], initial=np.inf)) for part in self.penalty[:2])
+        return noise > 0.1 * _SMALL * l1 or noise * noise > 0.1 * _SMALL * self.null * l2
+
+    def _residual(self, w: FloatArray) -> FloatArray:
+        return self.problem.residual(w[:, None], [self.target])[:, 0]
+
+    def _gap(self, w: FloatArray, point: DualPoint, r_squared: float) -> float:
+        """E(w) − D at the best multiple of a dual point, and rounding; infinite if w breaks `positive`."""
+        if self.penalty.positive and np.any(w < 0):
+            return np.inf
+        slack, size = 0.0, float(np.abs(w).sum())
+        free = self.unpenalized.index
+        if self.penalty.positive:
+            slack += float(np.maximum(-w[free] * point.g[free], 0.0).sum())
+        # A column without variance still pays its penalty if its coefficient is not zero.
+        idle = np.flatnonzero(~self.data & (w != 0.0))
+        slack += self.penalty.of(idle).value(w[idle])
+        active = np.flatnonzero(self.data & ~self.penalty.free)
+        w, g, (l1, l2, positive) = w[active], point.g[active], self.penalty.of(active)
+
+        pull = g if positive else np.abs(g)
+        outside = pull > l1
+        feasible = float(np.min(l1[outside] / pull[outside], initial=1.0))
+        # Any feasible θ gives a bound: the best one counts. Where λ₂ > 0 every θ is feasible.
+        multiples = {feasible, 0.0} if np.any(l2 == 0.0) else {feasible, 0.0, 1.0}
+        gap = slack + min(
+            0.5 * point.distance_squared(c) + _fenchel_young(w, c * g, l1, l2, positive) for c in multiples
+        )
+        # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, the fit by ε‖w‖₁, and what is
+        # projected off by ε times a condition that is let pass.
+        rounding = self.null + float(np.abs(w).sum()) * np.sqrt(r_squared) + 4.0 * gap
+        projection = _PROJECTION * gap if free.size else 0.0
+        return gap + projection + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
+
+    def _refined_point(self, w: FloatArray, r: FloatArray, margin: float) -> DualPoint:
+        """Take the residual after Newton steps on the support, which need not be representable by any w.
+
+        The steps aim `margin` inside the penalty's limits on correlations, so that rounding does not cross
+        them.
+        """
+        problem, free = self.problem, self.data & self.penalty.free
+        in_play = self.data & (w != 0.0) if self.penalty.positive else (self.data & (w != 0.0)) | free
+        support = np.flatnonzero(in_play)
+        theta = r.copy()  # moved by the subproblem
+        if 0 < support.size * problem.n_rows <= max(_DENSE_LIMIT, problem.n_stored):
+            l1, l2, positive = self.penalty.of(support)
+            l1, l2 = np.maximum(l1 - margin, 0.0), np.where(l2 * np.abs(w[support]) > margin, l2, 0.0)
+            aim = ColumnPenalty(l1, l2, positive)
+            subproblem = ColumnSubproblem(problem.columns(support), theta, w[support], aim, 0.0)
+            everything, sign = np.arange(support.size), np.sign(w[support])
+            for _ in range(2):
+                step, _flat = subproblem.newton(everything, sign)
+                subproblem.move(everything, subproblem.w + step, step)
+            if np.sum((theta - r) ** 2) > r @ r:
+                theta = r  # w is not near its minimiser, and the residual is as good a θ as any
+        return self.unpenalized.project(theta, r)
 
 
 def _fenchel_young(w: FloatArray, g: FloatArray, l1: FloatArray, l2: FloatArray, positive: bool) -> float:
@@ -246,75 +274,89 @@ def _fenchel_young(w: FloatArray, g: FloatArray, l1: FloatArray, l2: FloatArray,
     return 0.5 * float(miss @ miss) + float(np.sum(linear))
 
 
-def _refined_point(
-    problem: LeastSquares, w: FloatArray, penalty: ColumnPenalty, r: FloatArray, margin: float
-) -> DualPoint:
-    """Take the residual after Newton steps on the support, which need not be representable by any w.
+class _Unpenalized:
+    """The columns F that nothing penalises, and the projection of a residual off them.
 
-    The steps aim `margin` inside the penalty's limits on correlations, so that rounding does not cross them.
+    Without a sign constraint a feasible θ is orthogonal to F; with `positive` feasibility is Aⱼᵀθ ≤ 0, and
+    the nearest such point is found by non-negative least squares.
     """
-    data = problem.x_scale > 0
-    free = data & penalty.free
-    support = np.flatnonzero(data & (w != 0.0) if penalty.positive else (data & (w != 0.0)) | free)
-    theta = r.copy()  # moved by the subproblem
-    if 0 < support.size * problem.n_rows <= max(_DENSE_LIMIT, problem.n_stored):
-        l1, l2, positive = penalty.of(support)
-        aim = ColumnPenalty(
-            np.maximum(l1 - margin, 0.0), np.where(l2 * np.abs(w[support]) > margin, l2, 0.0), positive
-        )
-        subproblem = ColumnSubproblem(problem.columns(support), theta, w[support], aim, 0.0)
-        everything, sign = np.arange(support.size), np.sign(w[support])
-        for _ in range(2):
-            step, _flat = subproblem.newton(everything, sign)
-            subproblem.move(everything, subproblem.w + step, step)
-        if np.sum((theta - r) ** 2) > r @ r:
-            theta = r  # w is not near its minimiser, and the residual is as good a θ as any
-    return _off_free(problem, np.flatnonzero(free), penalty.positive, r, theta)
 
+    def __init__(self, problem: LeastSquares, index: IndexArray, positive: bool) -> None:
+        self.problem = problem
+        self.index = index
+        self.positive = positive
 
-def _off_free(
-    problem: LeastSquares, free: IndexArray, positive: bool, r: FloatArray, theta: FloatArray
-) -> DualPoint:
-    """Project θ off the unpenalised columns F, so that it is dual feasible, and measure it against r.
+    def project_by_gram(self, g: FloatArray, r_squared: float) -> DualPoint | None:
+        """Project the residual given only its g = Aᵀr and ‖r‖²; None where too few digits would be left.
 
-    Without a sign constraint θ becomes orthogonal to F; with `positive` feasibility is Aⱼᵀθ ≤ 0, and it
-    becomes the nearest such point, by non-negative least squares. Where neither succeeds, θ = 0 is feasible.
-    """
-    g = problem.adjoint(theta[:, None])[:, 0]
-    size = float(np.sqrt(r @ r))
-    if _broken(g, free, positive) > 4.0 * _EPSILON * size:
-        theta = _projected(problem, free, positive, theta)
-        g = problem.adjoint(theta[:, None])[:, 0]
-    if _broken(g, free, positive) > _FEASIBLE * size:
-        theta, g = np.zeros_like(r), np.zeros_like(g)
-    miss = r - theta
-    return DualPoint(g, float(theta @ theta), float(miss @ miss), float(miss @ theta))
+        (AᵀA)_FF = LLᵀ turns the projection into one of size |F|, with as many digits as it has condition.
+        """
+        factor = self._factor
+        if factor is None:
+            return None
+        rhs = linalg.solve_triangular(factor, g[self.index], lower=True)
+        z = _nonnegative(factor.T, rhs) if self.positive else linalg.solve_triangular(factor.T, rhs)
+        off_squared = float(np.sum((factor.T @ z) ** 2))
+        left = g - self._gram @ z
+        if self.positive and self._violation(left) > _FEASIBLE * np.sqrt(r_squared):
+            return None
+        return DualPoint(left, max(r_squared - off_squared, 0.0), off_squared)
 
+    def project(self, theta: FloatArray, r: FloatArray) -> DualPoint:
+        """Project θ, and measure it against r. Where that fails, θ = 0 is feasible."""
+        g = self.problem.adjoint(theta[:, None])[:, 0]
+        size = float(np.sqrt(r @ r))
+        if self._violation(g) > 4.0 * _EPSILON * size:
+            theta = self._projected(theta)
+            g = self.problem.adjoint(theta[:, None])[:, 0]
+        if self._violation(g) > _FEASIBLE * size:
+            theta, g = np.zeros_like(r), np.zeros_like(g)
+        miss = r - theta
+        return DualPoint(g, float(theta @ theta), float(miss @ miss), float(miss @ theta))
 
-def _broken(g: FloatArray, free: IndexArray, positive: bool) -> float:
-    """How far the correlations with the unpenalised columns are from feasible."""
-    return float(np.max(g[free] if positive else np.abs(g[free]), initial=0.0))
+    def _violation(self, g: FloatArray) -> float:
+        """Measure how far the correlations with F are from feasible."""
+        return float(np.max(g[self.index] if self.positive else np.abs(g[self.index]), initial=0.0))
 
+    def _projected(self, theta: FloatArray) -> FloatArray:
+        problem, index = self.problem, self.index
+        if problem.n_rows * index.size > max(_DENSE_LIMIT, problem.n_stored):
+            columns = np.isin(np.arange(problem.n_features), index)
+            none = np.zeros(columns.size)
+            z, _n_iter = least_squares_by_lsmr(problem, theta[:, None], none, columns, _LSMR_LIMIT)
+            return theta - problem.product(z)[:, 0]
+        if self.positive:
+            A = problem.columns(index)
+            return theta - A @ _nonnegative(A, theta)
+        for _ in range(2):  # the second time for the rounding of the first
+            theta = theta - self._basis @ (self._basis.T @ theta)
+        return theta
 
-def _projected(problem: LeastSquares, free: IndexArray, positive: bool, theta: FloatArray) -> FloatArray:
-    """Project θ off the unpenalised columns, by a basis, by non-negative least squares, or by LSMR."""
-    if problem.n_rows * free.size > max(_DENSE_LIMIT, problem.n_stored):
-        columns = np.isin(np.arange(problem.n_features), free)
-        none = np.zeros(columns.size)
-        z = least_squares_by_lsmr(problem, theta[:, None], none, columns, _LSMR_LIMIT)[0]
-        return theta - problem.product(z)[:, 0]
-    A = problem.columns(free)
-    if positive:
-        return theta - A @ _nonnegative(A, theta)
-    basis, values, _right = linalg.svd(A, full_matrices=False, check_finite=False)
-    basis = basis[:, values > values[0] * max(A.shape) * _EPSILON]
-    for _ in range(2):  # the second time for the rounding of the first
-        theta = theta - basis @ (basis.T @ theta)
-    return theta
+    @cached_property
+    def _factor(self) -> FloatArray | None:
+        """Cholesky's factor L of the Gram matrix of F, unless F is too large or ill conditioned for it."""
+        if self.problem.n_rows < 2 * self.index.size or self.index.size > _FACTOR_LIMIT:
+            return None
+        gram = self._gram[self.index]
+        factor, info = linalg.lapack.dpotrf(gram, lower=True, clean=True)
+        if info != 0 or linalg.lapack.dpocon(factor, linalg.norm(gram, 1), uplo="L")[0] < _ILL_CONDITIONED:
+            return None
+        return factor
+
+    @cached_property
+    def _gram(self) -> FloatArray:
+        return self.problem.gram(np.arange(self.problem.n_features), self.index)
+
+    @cached_property
+    def _basis(self) -> FloatArray:
+        """An orthonormal basis of F."""
+        A = self.problem.columns(self.index)
+        basis, values, _right = linalg.svd(A, full_matrices=False, check_finite=False)
+        return basis[:, values > values[0] * max(A.shape) * _EPSILON]
 
 
 def _nonnegative(A: FloatArray, b: FloatArray) -> FloatArray:
-    """argmin over z ≥ 0 of ‖b − Az‖; zeros if it is not found."""
+    """Find argmin over z ≥ 0 of ‖b − Az‖; zeros if it is not found."""
     try:
         return optimize.nnls(A, b, maxiter=30 * A.shape[1])[0]
     except RuntimeError:

@@ -14,7 +14,7 @@ from scipy import linalg
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.certificate import dual_gap, refined_gap, residual_gap
+from skreg.solvers.certificate import Certificate, dual_gap
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
@@ -29,8 +29,9 @@ IndexArray = NDArray[np.intp]
 _ROUNDING = 1e-13
 # Working sets up to this size have a Gram matrix (288 MB at the limit).
 _GRAM_LIMIT = 6000
-# Columns are worked on themselves up to this many numbers (32 MB), where a Gram matrix loses too much.
-_COLUMN_LIMIT = 4_000_000
+# The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
+# Gram matrix loses too much: each step takes about a second at the limit.
+_COLUMN_LIMIT = 1_000_000_000
 # Working sets grow by at least this much.
 _SMALL = 64
 # λ₁ comes down by this factor a stage at most, in so many stages at most.
@@ -97,14 +98,16 @@ def solve_elastic_net(
 class _TargetSolver:
     """One target in scaled units: where it is, and how it goes on."""
 
-    def __init__(
-        self, problem: LeastSquares, target: int, penalty: ColumnPenalty, start: FloatArray
-    ) -> None:
+    # The correlations Aᵀr and the square ‖r‖² of the residual r = b − Aw, computed from the rows.
+    g: FloatArray
+    r_squared: float
+
+    def __init__(self, problem: LeastSquares, target: int, penalty: ColumnPenalty, start: FloatArray) -> None:
         self.problem = problem
         self.target = target
         self.penalty = penalty
-        b = problem.b[:, target]
-        self.null = 0.5 * float(b @ b)
+        self.certificate = Certificate(problem, penalty, target)
+        self.null = self.certificate.null
         self.rounding = _ROUNDING * float(np.sqrt(2.0 * self.null))
         self.w = start.copy()
         self._look()
@@ -120,7 +123,7 @@ class _TargetSolver:
         best, best_gap = self.w, np.inf
         settled = False
         while True:
-            gap = self._residual_gap()
+            gap = self._gap()
             # A round on an old working set that was solved exactly has nothing left to gain but digits.
             stalled = settled and gap > 0.1 * best_gap
             if gap <= best_gap:
@@ -160,7 +163,7 @@ class _TargetSolver:
         n_iter = 0
         for stage in range(n_stages - 1, 0, -1):
             factor = excess ** (stage / n_stages)
-            penalty = self.penalty._replace(l1=l1 * factor)
+            penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * factor)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
             if n_iter >= max_iter or working.index.size > _GRAM_LIMIT:
                 break
@@ -195,13 +198,14 @@ class _TargetSolver:
         n_iter, gap, best_gap = 0, np.inf, np.inf
         while n_iter < max_iter and gap > tol:
             index = self._columns_in_play()
-            if index.size * self.problem.n_rows > _COLUMN_LIMIT:
+            if not self._is_workable(index.size):
                 sweeps = min(_SWEEPS, max_iter - n_iter)
                 n_iter += self.problem.descend(index, self.w, self.target, self.penalty, sweeps, 0.0)
                 self._look()
-                gap = self._residual_gap()
+                gap = self._gap()
                 continue
-            A, r = self.problem.columns(index), self.residual
+            A = self.problem.columns(index)
+            r = self.problem.residual(self.w[:, None], [self.target])[:, 0]
             if A.shape[0] > 2 * A.shape[1]:
                 # A rotation keeps AᵀA and Aᵀr, and leaves as many rows as columns.
                 Q, A = linalg.qr(A, mode="economic", check_finite=False)
@@ -211,28 +215,27 @@ class _TargetSolver:
             n_iter += subproblem.solve(max_iter - n_iter)
             self.w[index] = inner
             self._look()
-            gap = min(self._residual_gap(), self._refined_gap())
+            gap = min(self._gap(), self.certificate.refined_gap(self.w) / self.null)
             if gap > 0.5 * best_gap:
                 break
             best_gap = gap
         return n_iter, gap
 
     def _columns_in_play(self) -> IndexArray:
-        """All columns where they are few, otherwise those of the support and those that violate optimality."""
+        """All columns where they are few, otherwise the support and those that violate optimality."""
         data = self.problem.x_scale > 0
-        if np.count_nonzero(data) * self.problem.n_rows <= _COLUMN_LIMIT:
+        if self._is_workable(int(np.count_nonzero(data))):
             return np.flatnonzero(data)
         return np.flatnonzero(data & ((self.w != 0.0) | (self._violation(self.penalty) > self.rounding)))
 
-    def _look(self) -> None:
-        """Compute the residual and its correlations from the rows."""
-        w, targets = self.w[:, None], [self.target]
-        g, r_squared = self.problem.correlation(w, targets)
-        self.g, self.r_squared = g[:, 0], float(r_squared[0])
+    def _is_workable(self, n_columns: int) -> bool:
+        rows = self.problem.n_rows
+        return rows * n_columns * min(rows, n_columns) <= _COLUMN_LIMIT
 
-    @property
-    def residual(self) -> FloatArray:
-        return self.problem.residual(self.w[:, None], [self.target])[:, 0]
+    def _look(self) -> None:
+        """Compute the residual's correlations and square from the rows."""
+        g, r_squared = self.problem.correlation(self.w[:, None], [self.target])
+        self.g, self.r_squared = g[:, 0], float(r_squared[0])
 
     def _energy(self, penalty: ColumnPenalty) -> float:
         return 0.5 * self.r_squared + penalty.value(self.w)
@@ -242,12 +245,8 @@ class _TargetSolver:
         violation[self.problem.x_scale == 0] = 0.0
         return violation
 
-    def _residual_gap(self) -> float:
-        gap = residual_gap(self.problem, self.w, self.target, self.penalty, self.g, self.r_squared)
-        return gap / self.null
-
-    def _refined_gap(self) -> float:
-        return refined_gap(self.problem, self.w, self.target, self.penalty) / self.null
+    def _gap(self) -> float:
+        return self.certificate.residual_gap(self.w, self.g, self.r_squared) / self.null
 
 
 class _WorkingSet:
@@ -286,4 +285,3 @@ class _WorkingSet:
             candidates = candidates[worst]
         self.index = np.concatenate([self.index, support, np.sort(candidates)])
         return bool(support.size + candidates.size)
-

@@ -31,7 +31,7 @@ _CONSTANT = 1e-12
 # Rows per column from which one pass for the Gram matrix beats passes over the rows.
 _TALL = 2
 # Strengths in scaled units are cut here, where any coefficient has long been zero, so that none overflows.
-_LARGEST_STRENGTH = 1e290
+_LARGEST_STRENGTH = 1e304
 
 
 class LeastSquares(ABC):

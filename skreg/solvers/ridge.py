@@ -91,7 +91,7 @@ def _by_factor(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> Fl
 
 
 def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
-    """(AᵀA + Λ) w = Aᵀb."""
+    """Solve (AᵀA + Λ) w = Aᵀb."""
     matrix = problem.gram(columns, columns)
     matrix[np.diag_indices(columns.size)] += l2[columns]
     solve = _cholesky(matrix)
@@ -109,7 +109,7 @@ def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
 
 
 def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
-    """w = Λ⁻¹Aᵀr, where the residual r solves (I + AΛ⁻¹Aᵀ) r = b: a factor of n rows only."""
+    """Solve (I + AΛ⁻¹Aᵀ) r = b for the residual r, a factor of n rows only, and give w = Λ⁻¹Aᵀr."""
     inverse = np.zeros(problem.n_features)
     inverse[columns] = 1.0 / l2[columns]
     kernel = problem.kernel(inverse)
@@ -199,7 +199,7 @@ def _penalized_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> Fl
 
 
 def _trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The singular value decomposition without the values that are rounding."""
+    """Decompose by singular values, without the values that are rounding."""
     if matrix.shape[1] == 0:
         return np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((0, 0))
     left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
@@ -208,7 +208,7 @@ def _trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray
 
 
 def _least_norm(right: FloatArray, fit: FloatArray, scale: FloatArray) -> FloatArray:
-    """The w with right·w = fit whose coefficients in the data's units, scale·w, have the least norm.
+    """Find the w with right·w = fit whose coefficients in the data's units, scale·w, have the least norm.
 
     z = scale·w solves Mᵀz = fit, M = rightᵀ/scale: z = Q R⁻ᵀ fit with M = QR. Rows sorted by size and
     columns pivoted keep the digits of small rows (Cox and Higham, 1998).

@@ -111,8 +111,8 @@ class Subproblem(ABC):
         """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
 
         Where it would cross kinks, the crossing coefficients stop at zero if that lowers the energy, or if
-        part of the step does; otherwise the exact minimum along the line is taken. Flat directions are followed first, from kink
-        to kink: each brings at least one coefficient to zero.
+        part of the step does; otherwise the exact minimum along the line is taken. Flat directions are
+        followed first, from kink to kink: each brings at least one coefficient to zero.
         """
         l1, _l2, positive = self.penalty
         smooth = (l1 == 0.0) & (not positive)
@@ -240,7 +240,12 @@ class ColumnSubproblem(Subproblem):
     """
 
     def __init__(
-        self, columns: FloatArray, residual: FloatArray, w: FloatArray, penalty: ColumnPenalty, rounding: float
+        self,
+        columns: FloatArray,
+        residual: FloatArray,
+        w: FloatArray,
+        penalty: ColumnPenalty,
+        rounding: float,
     ) -> None:
         super().__init__(w, penalty, rounding)
         self.patience = 10 + w.size  # enough to empty an overfull support, one coefficient a step
