@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,7 +37,7 @@ class ElasticNetPenalty:
     Raises
     ------
     ValueError
-        If a strength or a factor is negative or not finite.
+        If a strength or a factor is negative or not a finite number.
 
     References
     ----------
@@ -60,16 +61,17 @@ class ElasticNetPenalty:
     def __post_init__(self) -> None:
         for name in ("l1", "l2"):
             strength = getattr(self, name)
-            if not (math.isfinite(strength) and strength >= 0):
+            if not (_is_finite_number(strength) and strength >= 0):
                 raise ValueError(f"{name} must be a finite number ≥ 0, got {strength!r}.")
             object.__setattr__(self, name, float(strength))
         if self.factors is not None:
-            factors = np.array(self.factors, dtype=np.float64)
+            wanted = "a one-dimensional array of finite numbers ≥ 0 (0 leaves a feature unpenalised)"
+            try:
+                factors = np.array(self.factors, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(f"factors must be {wanted}, got {self.factors!r}.") from None
             if factors.ndim != 1 or not np.all(np.isfinite(factors)) or np.any(factors < 0):
-                raise ValueError(
-                    "factors must be a one-dimensional array of finite numbers ≥ 0 "
-                    f"(0 leaves a feature unpenalised), got {self.factors!r}."
-                )
+                raise ValueError(f"factors must be {wanted}, got {self.factors!r}.")
             factors.flags.writeable = False
             object.__setattr__(self, "factors", factors)
 
@@ -166,6 +168,7 @@ class ElasticNetPenalty:
         ndarray of shape (n_features,)
             The minimiser; exact zeros where the threshold is not passed.
         """
+        _check_positive("step", step)
         z = np.asarray(point, dtype=np.float64)
         v = self._factors(z.size)
         threshold = step * self.l1 * v
@@ -227,7 +230,8 @@ class ElasticNetPenalty:
         penalized = v > 0
         if not np.any(penalized):
             return 0.0
-        largest = float(np.max(pull[penalized] / v[penalized]))
+        with np.errstate(over="ignore"):  # a factor of next to nothing needs an alpha of next to infinity
+            largest = float(np.max(pull[penalized] / v[penalized]))
         return max(largest, 0.0) / (total_weight * self.l1_ratio)
 
     # ------------------------------------------------------------------ the prior
@@ -245,6 +249,7 @@ class ElasticNetPenalty:
         a, c : float
             λ₁/σ² and λ₂/σ²: Laplace with rate a if c = 0, N(0, 1/c) if a = 0.
         """
+        _check_positive("variance", variance)
         return self.l1 / variance, self.l2 / variance
 
     # ------------------------------------------------------------------ geometry
@@ -267,6 +272,7 @@ class ElasticNetPenalty:
         ndarray of shape (n_points, 2)
             Points on the boundary, counter-clockwise from (radius, 0).
         """
+        _check_positive("radius", radius)
         v = self._factors(2)
         if not (self.l1 > 0 or self.l2 > 0) or np.any(v == 0):
             raise ValueError("A penalty that leaves a direction free has no bounded ball.")
@@ -299,6 +305,7 @@ class ElasticNetPenalty:
         ndarray of the shape of `coef`
             Weights after the step. L1 may step past zero here; `prox` stops there.
         """
+        _check_positive("step", step)
         w = np.asarray(coef, dtype=np.float64)
         v = self._factors(w.shape[-1])
         return w * (1.0 - step * self.l2 * v) - step * self.l1 * v * np.sign(w)
@@ -362,3 +369,12 @@ def L2(strength: float, *, factors: ArrayLike | None = None, positive: bool = Fa
     array([ 2.4, -0.4])
     """
     return ElasticNetPenalty(l2=strength, factors=factors, positive=positive)  # type: ignore[arg-type]
+
+
+def _is_finite_number(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not (_is_finite_number(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number > 0, got {value!r}.")

@@ -255,7 +255,9 @@ def _compile(
         discrete = [variable.name for variable in model.discrete_value_vars]
         raise ValueError(f"model must have continuous variables only; {discrete} are discrete.")
     # The coefficients and what is held are wanted as they are, not as PyMC's samplers see them.
-    model = remove_value_transforms(model, ["coef", *(name for name in names if name in held)])
+    transformed = [v.name for v in model.free_RVs if model.rvs_to_transforms[v] is not None]
+    if unwanted := [name for name in transformed if name == "coef" or name in held]:
+        model = remove_value_transforms(model, unwanted)
 
     fixed = [v for v in model.free_RVs if v.name in held]
     free = [model["coef"], *(v for v in model.free_RVs if v.name != "coef" and v.name not in held)]
@@ -355,19 +357,22 @@ def _explain(
             'solver="cholesky" or "svd") agrees.',
             None,
         )
+    tol = energy.tol
+    if tol is not None and 0 < gap <= 10.0 * tol:  # 0 for a constant target, whatever the coefficients
+        cause = f"{energy.label} stopped early, by its own tolerance tol={tol:g}"
+    else:
+        cause = (
+            f"{energy.label} is not at its optimum (stopped at max_iter, fitted to other data or with "
+            "other weights, or altered since)"
+        )
     # E − min E ≤ gap bounds every difference by √(2 gap (H⁻¹)ⱼⱼ). scikit-learn stops at a gap of
     # tol × 2 × the null model's energy, skreg at tol × it: half of it serves both.
     allowed = 0.5 * (rtol * float(np.max(np.abs(coef_pymc)))) ** 2 / inverse
-    tol_needed = 10.0 ** math.floor(math.log10(0.5 * allowed / energy.null_value))
-    tol = energy.tol
-    if tol is not None and gap <= 10.0 * tol:
-        cause = f"stopped early, by its own tolerance tol={tol:g}"
-    else:
-        cause = "is not at its optimum (stopped at max_iter, fitted to other data, or altered since)"
-    return (
-        f"{energy.label} {cause}: refitted with tol={tol_needed:g} and enough max_iter it agrees.",
-        tol_needed,
-    )
+    tol_needed = 0.5 * allowed / energy.null_value if energy.null_value > 0 else 0.0
+    if tol_needed < 1e-15:
+        return f"{cause}; no tolerance that double precision can reach vouches for rtol={rtol:g}.", None
+    tol_needed = 10.0 ** math.floor(math.log10(tol_needed))
+    return f"{cause}: refitted with tol={tol_needed:g} and enough max_iter it agrees.", tol_needed
 
 
 def _correlation(energy: Energy, coef: FloatArray) -> FloatArray:
@@ -376,6 +381,8 @@ def _correlation(energy: Energy, coef: FloatArray) -> FloatArray:
 
 def _inverse_curvature(energy: Energy, support: NDArray[np.bool_]) -> float:
     """Return the largest diagonal entry of H⁻¹, H being E's second derivatives on the support."""
+    if not support.any():
+        return 1.0  # any number: there is nothing to move
     columns = energy.X[:, np.flatnonzero(support)]
     columns = columns.toarray() if hasattr(columns, "toarray") else columns
     columns = (columns - energy.X_mean[support]) * np.sqrt(energy.sample_weight)[:, None]

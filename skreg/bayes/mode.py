@@ -320,33 +320,35 @@ def _minimum_of_quadratic(
     An active-set walk: Newton's step on the support, cut where a coefficient would change its sign, which
     then leaves the support; after a full step, the zero that violates optimality most enters it.
     """
-    n = density.n_coef
-    other = np.arange(z.size) >= n
+    other = np.arange(z.size) >= density.n_coef
     columns: dict[int, FloatArray] = {}
     for _ in range(500):
         support = np.flatnonzero(moving & (other | (z != 0)))
-        if not 0 < support.size <= _MAX_NEWTON:
+        if support.size > _MAX_NEWTON:
             return z
-        _, gradient = density(z)
-        for j in map(int, support):
-            if j not in columns:
-                aside = z.copy()
-                aside[j] += 0.1 * length[j] * (1.0 if other[j] or z[j] > 0 else -1.0)
-                columns[j] = (density(aside)[1] - gradient) / (aside[j] - z[j])
-        hessian = np.array([columns[j][support] for j in map(int, support)])
-        direction = _solve(0.5 * (hessian + hessian.T), -gradient[support])
-        crossing = ~other[support] & (z[support] * (z[support] + direction) <= 0)
-        fraction = np.where(crossing, -z[support] / np.where(crossing, direction, 1.0), 1.0)
-        shortest = float(np.min(fraction))
-        z = z.copy()
-        z[support] += shortest * direction
-        z[support[crossing & (fraction <= shortest)]] = 0.0
-        if shortest < 1.0:
-            continue
+        if support.size:
+            _, gradient = density(z)
+            for j in map(int, support):
+                if j not in columns:
+                    aside = z.copy()
+                    aside[j] += 0.1 * length[j] * (1.0 if other[j] or z[j] > 0 else -1.0)
+                    with np.errstate(all="ignore"):  # a z that ran off to infinity
+                        columns[j] = (density(aside)[1] - gradient) / (aside[j] - z[j])
+            hessian = np.array([columns[j][support] for j in map(int, support)])
+            direction = _solve(0.5 * (hessian + hessian.T), -gradient[support])
+            crossing = ~other[support] & (np.sign(z[support]) * (z[support] + direction) <= 0)
+            fraction = np.where(crossing, -z[support] / np.where(crossing, direction, 1.0), 1.0)
+            shortest = float(np.min(fraction))
+            z = z.copy()
+            z[support] += shortest * direction
+            z[support[crossing & (fraction <= shortest)]] = 0.0
+            if shortest < 1.0:
+                continue
         violation = np.where(moving & ~other & (z == 0), optimality_violation(density, z) * length, 0.0)
         entering = int(np.argmax(violation))
         if not violation[entering] > enough:
             return z
+        z = z.copy()
         z[entering] = _TINY if density(z, 1.0)[1][entering] < 0 else -_TINY
     return z
 

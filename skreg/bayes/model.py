@@ -64,9 +64,9 @@ def to_pymc(
     -------
     pymc.Model
         With coordinates ``feature``, variables ``coef`` (dims ``feature``), ``intercept``, ``sigma`` and
-        observed ``y``. `X` (if dense) and the weights are `pm.Data`, so that `pm.set_data` with new rows
-        and `pm.sample_posterior_predictive` predict. Without an intercept ``intercept`` is the constant
-        0; with a known σ ``sigma`` is a constant.
+        observed ``y``. A dense X and the weights, if there are any, are `pm.Data` named ``X`` and
+        ``weight``: give both new rows by `pm.set_data`, and `pm.sample_posterior_predictive` predicts
+        them. Without an intercept ``intercept`` is the constant 0; with a known σ ``sigma`` is constant.
 
     Raises
     ------

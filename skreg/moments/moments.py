@@ -214,7 +214,7 @@ def weighted_means(X: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, Fl
     """Weighted column means in two parts, the nearest float64 and what it rounds away; zeros without weight.
 
     The sum of the parts is accurate to the rounding of X's spread, not of its size: a second pass averages
-    what the first left over. A constant column has exactly its value as its mean.
+    what the first left over. A constant column has exactly its value as its mean, and no second part.
     """
     total = float(weights.sum())
     if total == 0:
@@ -226,7 +226,10 @@ def weighted_means(X: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, Fl
     for rows in row_blocks(*X.shape):
         left_over += share[rows] @ (X[rows] - first)
     mean = first + left_over
-    return mean, left_over - (mean - first)
+    rest = left_over - (mean - first)
+    # What is within the rounding of the second pass itself means nothing; for a constant column it is zero.
+    rest[np.abs(rest) <= 4.0 * len(weights) * np.finfo(np.float64).eps * np.abs(left_over)] = 0.0
+    return mean, rest
 
 
 def implicitly_centred(

@@ -23,7 +23,7 @@ def _controller() -> ThreadpoolController:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """A context in which BLAS uses one thread.
+    """Hold BLAS to one thread inside the context.
 
     BLAS has one number of threads for the whole process. Of several Python threads that are in here at once
     only one sets and restores it: if each restored what it found, the last would restore the first one's 1.

@@ -182,7 +182,7 @@ class TargetSolver:
         n_iter = 0
         for stage in range(n_stages - 1, 0, -1):
             factor = excess ** (stage / n_stages)
-            penalty = self.penalty._replace(l1=l1 * factor)
+            penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * factor)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
             if n_iter >= max_iter or working.size > _GRAM_LIMIT:
                 break
@@ -243,7 +243,7 @@ class TargetSolver:
     def _columns_in_play(self) -> IndexArray:
         """All columns where they are few, otherwise the support and those that violate optimality."""
         data = self.problem.x_scale > 0
-        if self._is_workable(np.count_nonzero(data)):
+        if self._is_workable(int(np.count_nonzero(data))):
             return np.flatnonzero(data)
         return np.flatnonzero(data & ((self.w != 0.0) | (self._violation(self.penalty) > self.rounding)))
 

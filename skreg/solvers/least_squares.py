@@ -32,7 +32,7 @@ _CONSTANT = 1e-12
 # Up to this ratio of a column's size to its spread, centring it by a shift costs at most a digit or two.
 _SHIFTABLE = 30.0
 # Strengths in scaled units are cut here, where any coefficient has long been zero, so that none overflows.
-_LARGEST_STRENGTH = 1e305
+_LARGEST_STRENGTH = 1e304
 
 
 class LeastSquares(ABC):

@@ -1,4 +1,4 @@
-"""The columns in play: their index, their dense copy, their Gram matrix, and a factor of the support in it."""
+"""The columns in play: their index, a dense copy, their Gram matrix, and a factor of the support in it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class WorkingSet:
     """An append-only set of columns with a Gram matrix in a buffer whose capacity doubles.
 
     Columns are never dropped: along a path they come back, and an idle one costs next to nothing. The
-    factor of the support stays from one `minimize` to the next, from one penalty to the next: its first Newton
-    step is then the tangent of the path.
+    factor of the support stays from one `minimize` to the next, and from one penalty to the next: its first
+    Newton step is then the tangent of the path.
 
     Parameters
     ----------

@@ -70,12 +70,12 @@ def test_mode_with_more_features_than_rows_sits_on_its_support():
 def test_the_quasi_newton_part_alone_is_accurate_where_newton_is_too_dear(monkeypatch):
     monkeypatch.setattr(mode_module, "_MAX_NEWTON", 0)
     rng = np.random.default_rng(1)
-    X = rng.normal(size=(60, 6)) * [1.0, 1e3, 1e-3, 1.0, 1.0, 10.0]
+    X = rng.normal(size=(60, 6)) * [1.0, 1e6, 1e-6, 1.0, 1.0, 10.0]
     y = X[:, 0] - 2.0 * X[:, 3] + rng.normal(size=60)
     l1 = 5.0 * np.abs(X).mean(axis=0)  # kinks as unlike as the columns
     mode = find_mode(lasso_density(X, y, l1), np.zeros(6))
     assert mode.violation < 1e-6
-    np.testing.assert_allclose(mode.z, best_of_all_supports(X, y, l1), atol=1e-6)
+    np.testing.assert_allclose(mode.z * l1, best_of_all_supports(X, y, l1) * l1, atol=1e-5)
 
 
 def test_the_newton_walk_alone_finds_the_support_from_anywhere():
