@@ -179,29 +179,37 @@ def _by_singular_values(problem: LeastSquares, columns: IndexArray, l2: FloatArr
 
 
 def _penalized_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> FloatArray:
-    """Minimise ‖b − Aw‖² + ‖Λ^½w‖² by the singular values of [A; Λ^½], its columns scaled to norm 1.
+    """Minimise ‖b − Aw‖² + ‖Λ^½w‖², leaving out directions in which A is rounding.
 
-    For wide A the solution is w = Λ^−½Qz with Λ^−½Aᵀ = QR, and z that of [Rᵀ; I]: as many unknowns as rows.
+    With A of rank r in r rows, the solution is w = Λ^−½Qz with Λ^−½Aᵀ = QR, and z that of [Rᵀ; I]: as many
+    unknowns as the rank, and no part of w that the data do not see.
     """
-    n, p = A.shape
+    rows, _values, _right = _trusted_svd(A)
+    A, b = rows.T @ A, rows.T @ b
+    rank, p = A.shape
+    if rank in (0, p):
+        return _stacked_least_squares(A, b, l2)
     root = np.sqrt(l2)
-    if n < p:
-        order = np.argsort(-np.max(np.abs(A), axis=0) / root)
-        Q, R, pivot = linalg.qr((A / root).T[order], mode="economic", pivoting=True)
-        back = np.empty_like(R)
-        back[:, pivot] = R
-        w = np.empty((p, b.shape[1]))
-        w[order] = Q @ _penalized_least_squares(back.T, b, np.ones(R.shape[0]))
-        return w / root[:, None]
+    order = np.argsort(-np.max(np.abs(A), axis=0) / root)  # large rows first keep the digits of small ones
+    Q, R, pivot = linalg.qr((A / root).T[order], mode="economic", pivoting=True)
+    back = np.empty_like(R)
+    back[:, pivot] = R
+    w = np.empty((p, b.shape[1]))
+    w[order] = Q @ _stacked_least_squares(back.T, b, np.ones(rank))
+    return w / root[:, None]
+
+
+def _stacked_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> FloatArray:
+    """Minimise ‖b − Aw‖² + ‖Λ^½w‖² by the singular values of [A; Λ^½], its columns scaled to norm 1."""
     scale = 1.0 / np.sqrt(np.einsum("ij,ij->j", A, A) + l2)
-    left, values, right = _trusted_svd(np.vstack([A * scale, np.diag(root * scale)]))
-    return scale[:, None] * (right.T @ ((left[:n].T @ b) / values[:, None]))
+    left, values, right = _trusted_svd(np.vstack([A * scale, np.diag(np.sqrt(l2) * scale)]))
+    return scale[:, None] * (right.T @ ((left[: len(A)].T @ b) / values[:, None]))
 
 
 def _trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Decompose by singular values, without the values that are rounding."""
-    if matrix.shape[1] == 0:
-        return np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((0, 0))
+    if not np.any(matrix):
+        return np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((0, matrix.shape[1]))
     left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
     kept = values > values[0] * max(matrix.shape) * np.finfo(np.float64).eps
     return left[:, kept], values[kept], right[kept]
