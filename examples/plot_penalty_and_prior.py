@@ -1,9 +1,9 @@
 """One penalty, two faces
 =====================
 
-Left, geometry: the penalised solution is where the ellipses of the squared error first touch the penalty's ball.
-The diamond has corners, and touches there: the Lasso's exact zero. The circle has none. Right, Bayes: the same
-three penalties, exponentiated, are priors; the Lasso's peak at zero is the diamond's corner.
+Left, geometry: the penalised solution is where the ellipses of the squared error first touch the ball of the
+penalty. The diamond has corners, and is touched there: the Lasso's exact zero. The circle has none. Right,
+Bayes: the same three penalties, exponentiated, are priors; the Lasso's peak at zero is the diamond's corner.
 """
 
 import sys

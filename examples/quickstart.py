@@ -1,8 +1,9 @@
 """Quickstart: fit a Lasso, see its prior, and let PyMC certify that the two are the same thing.
 
 Ten measurements of 442 diabetes patients predict the disease's progress a year later. The Lasso's alpha is
-chosen by cross-validation; then PyMC, from the matching Bayesian model alone, finds the mode of the posterior,
-and the certificate says whether it is the Lasso's solution. scikit-learn's own Lasso takes the same test.
+chosen by cross-validation; then PyMC, from the matching Bayesian model alone, finds the mode of the
+posterior, and the certificate says whether it is the Lasso's solution. scikit-learn's own Lasso takes the
+same test.
 """
 
 from sklearn.datasets import load_diabetes

@@ -59,24 +59,24 @@ def solve_path(
     if problem.null_value[0] > 0:
         with one_blas_thread():
             todo = np.arange(k)
-            if _is_tall(problem) and k >= _MANY:
+            if isinstance(problem, DenseLeastSquares) and _is_tall(problem) and k >= _MANY:
                 w, n_iter, gaps = _on_gram(problem, penalties, max_iter)
                 todo = np.flatnonzero(~(gaps <= tol * problem.null_value[0]))
             if todo.size:
                 before = w[todo[0] - 1] if todo[0] else np.zeros(p)
                 solver = TargetSolver(problem, 0, before)
-                for i in todo:
+                for i in map(int, todo):
                     w[i], n_iter[i] = solver.solve(problem.penalty_of(penalties[i], 0), tol, max_iter)
                     gaps[i] = dual_gap(problem, problem.coef_to_data(w[i][:, None]), penalties[i])[0]
     return Solution(coef=problem.coef_to_data(w.T), dual_gap=gaps, n_iter=n_iter)
 
 
 def _is_tall(problem: LeastSquares) -> bool:
-    return isinstance(problem, DenseLeastSquares) and problem.n_features <= min(problem.n_rows, _GRAM_LIMIT)
+    return problem.n_features <= min(problem.n_rows, _GRAM_LIMIT)
 
 
 def _on_gram(
-    problem: LeastSquares, penalties: Sequence[ElasticNetPenalty], max_iter: int
+    problem: DenseLeastSquares, penalties: Sequence[ElasticNetPenalty], max_iter: int
 ) -> tuple[FloatArray, NDArray[np.int_], FloatArray]:
     """All penalties in compiled code; the certificate of all of them by one product with the Gram matrix."""
     p = problem.n_features

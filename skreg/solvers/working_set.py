@@ -103,18 +103,9 @@ class WorkingSet:
     def _add(self, new: IndexArray) -> None:
         """Append columns: one product for their block of the Gram matrix."""
         known, size = self.size, self.size + new.size
-        dense = isinstance(self.problem, DenseLeastSquares)
         if size > self._gram.shape[0]:
-            capacity = min(self.problem.n_features, max(2 * self._gram.shape[0], size + 16))
-            gram = np.zeros((capacity, capacity))
-            gram[:known, :known] = self._gram[:known, :known]
-            self._gram = gram
-            if dense:
-                columns = np.empty((self.problem.n_rows, capacity), order="F")
-                columns[:, :known] = self._columns[:, :known]
-                self._columns = columns
-            self._allocate(capacity)
-        if dense:
+            self._enlarge(min(self.problem.n_features, max(2 * self._gram.shape[0], size + 16)))
+        if isinstance(self.problem, DenseLeastSquares):
             self.problem.copy_columns(new, self._columns[:, known:size])
             block = self._columns[:, :size].T @ self._columns[:, known:size]
         else:
@@ -123,6 +114,18 @@ class WorkingSet:
         self._gram[known:size, :known] = block[:known].T
         self.index = np.concatenate([self.index, new])
         self._outside[new] = False
+
+    def _enlarge(self, capacity: int) -> None:
+        """Move to buffers with room for `capacity` columns."""
+        known = self.size
+        gram = np.zeros((capacity, capacity))
+        gram[:known, :known] = self._gram[:known, :known]
+        self._gram = gram
+        if isinstance(self.problem, DenseLeastSquares):
+            columns = np.empty((self.problem.n_rows, capacity), order="F")
+            columns[:, :known] = self._columns[:, :known]
+            self._columns = columns
+        self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
         self._factored = 0

@@ -265,6 +265,67 @@ def test_unpenalised_columns_too_many_for_a_factor_are_projected_off_iteratively
         assert_allclose(iteratively, by_factor, rtol=1e-6, atol=1e-12 * problem.null_value[0])
 
 
+@pytest.mark.parametrize("collinearity", [1.0, 1e-4, 1e-6])
+@pytest.mark.parametrize("shape", [(30, 5), (6, 5), (5, 9)])
+@pytest.mark.parametrize("kind", [DenseLeastSquares, TallLeastSquares, SparseLeastSquares])
+def test_without_a_penalty_the_gap_is_the_suboptimality(kind, shape, collinearity):
+    rng = np.random.default_rng(11)
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    X[:, 1] = X[:, 0] + collinearity * X[:, 1]
+    problem = Problem(X, y, np.ones(shape[0]), True, L2(0.0))
+    data = problem.representation(kind, 4)
+    best = solve_ridge(data, problem.penalty).coef
+    coefs = best + np.array([0.0, 1e-3, 1.0, 100.0])[:, None] * rng.standard_normal(best.shape)
+    energies = problem.energies(coefs)
+    gaps = dual_gap(data, coefs, problem.penalty)
+    assert_allclose(gaps[1:], (energies - energies[0])[1:].astype(float), rtol=2e-7)
+    assert gaps[0] <= 1e-13 * problem.null
+
+
+@pytest.mark.parametrize("shape", [(40, 8), (20, 30)])
+def test_next_to_no_penalty_is_certified_as_tightly(shape):
+    # Correlations are known to 1e-16 of ‖r‖, λ₁ is 1e-10 of it and of different sizes in different columns.
+    rng = np.random.default_rng(12)
+    X = rng.standard_normal(shape) * 10.0 ** rng.uniform(-3, 3, shape[1])
+    y = rng.standard_normal((shape[0], 1))
+    problem = least_squares(X, y, np.ones(shape[0]), fit_intercept=True)
+    solution = solve_elastic_net(problem, L1(1e-10 * np.abs(X.T @ y).max()))
+    assert solution.dual_gap[0] <= 1e-12 * problem.null_value[0]
+
+
+def test_unpenalised_columns_of_either_sign_are_certified_without_refinement(monkeypatch):
+    monkeypatch.setattr("skreg.solvers.certificate._CHEAP", 0)
+    rng = np.random.default_rng(13)
+    X, y = rng.standard_normal((50, 6)), rng.standard_normal((50, 1))
+    for data in (X, sparse.csc_array(X), np.hstack([X, X[:, :4] + 1e-5 * X[:, 2:]])):
+        factors = np.where(np.arange(data.shape[1]) % 6 < 4, 0.0, 1.0)
+        problem = least_squares(data, y, np.ones(50), fit_intercept=True)
+        solution = solve_elastic_net(problem, L1(1.0, factors=factors, positive=True))
+        assert np.any(solution.coef[0, factors == 0] == 0.0)
+        assert solution.dual_gap[0] <= 1e-9 * problem.null_value[0]
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_projection_that_fails_leaves_a_bound(monkeypatch, positive):
+    def fails(*_args, **_options):
+        raise RuntimeError("Maximum number of iterations reached.")
+
+    rng = np.random.default_rng(14)
+    X, y = rng.standard_normal((20, 6)), rng.standard_normal(20)
+    penalty = L1(1.0, factors=[0, 0, 0, 0, 1, 1], positive=positive)
+    problem = Problem(X, y, np.ones(20), True, penalty)
+    best = solve_elastic_net(problem.representation(DenseLeastSquares, 1), penalty).coef
+    coefs = np.vstack([best, 0.5 * best, 0 * best])
+    monkeypatch.setattr("skreg.solvers.certificate.optimize.nnls", fails)
+    if not positive:
+        for name, value in {"_FACTOR_LIMIT": 0, "_DENSE_LIMIT": 0, "_LSMR_LIMIT": 1}.items():
+            monkeypatch.setattr(f"skreg.solvers.certificate.{name}", value)
+    data = problem.representation(DenseLeastSquares, 3)
+    data.n_stored = 0 if not positive else data.n_stored
+    energies = problem.energies(coefs)
+    assert np.all(dual_gap(data, coefs, penalty) >= energies - energies[0])
+
+
 def test_every_target_is_judged_by_itself():
     rng = np.random.default_rng(10)
     X, y = rng.standard_normal((20, 5)), rng.standard_normal((20, 3)) * [1.0, 1e5, 1e-5]
