@@ -64,7 +64,7 @@ class MAPAgreement:
     prior : str
         The prior that the estimator's penalty means, in words and numbers.
     noise : str
-        The noise contract in words and numbers.
+        The noise contract in words and numbers; for a model of the user's, what its σ was held at.
     explanation : str
         Why they do not agree and what would make them; empty if they do.
     tol_needed : float or None
@@ -89,6 +89,9 @@ class MAPAgreement:
     def max_abs_diff(self) -> float:
         """The largest absolute difference between `coef` and `coef_pymc`."""
         return float(np.max(np.abs(self.coef - self.coef_pymc)))
+
+    def __bool__(self) -> bool:
+        return self.agrees
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the coefficients side by side.
@@ -168,7 +171,7 @@ def map_agreement(
     Returns
     -------
     MAPAgreement
-        The coefficients of both, the certificate's numbers, and the verdict.
+        The coefficients of both, the certificate's numbers, and the verdict, which is also its truth value.
 
     Raises
     ------
@@ -180,6 +183,10 @@ def map_agreement(
     -----
     For a Gaussian likelihood given σ, the prior exp(−penalty/σ²) makes the negative log density E/σ² plus
     a constant, E being the estimator's energy: their minima are the same whatever σ is.
+
+    PyMC's own `pm.find_MAP` is a smooth optimiser: at the kink of |w| it stops short of the mode and reports
+    success. The mode here is found from the same compiled log density and gradient, by a method that knows
+    of kinks; it is `coef_pymc`.
 
     Examples
     --------
@@ -193,6 +200,7 @@ def map_agreement(
         raise ValueError(f"rtol must be a finite number > 0, got {rtol!r}.")
     energy = energy_of(estimator, X, y, sample_weight)
     contract = noise_model(noise, noise_prior, energy)
+    own = model is None
     if model is None:
         model, at = model_of(energy, contract), contract.sigma or typical_size(energy)
         held = {"sigma2": at**2}  # any value does: given σ² the mode is where it is for every σ²
@@ -230,7 +238,7 @@ def map_agreement(
         rtol=float(rtol),
         estimator=energy.label,
         prior=describe_prior(energy.penalty, contract.sigma or _residual_size(energy, coef_pymc)),
-        noise=str(contract),
+        noise=str(contract) if own else f"that of the model given{_held(contract.sigma)}",
         explanation=explanation,
         tol_needed=tol_needed,
     )
@@ -321,6 +329,10 @@ def _kkt_violation(density: NegativeLogDensity, mode: Mode, coef: FloatArray) ->
     return violation / unit if unit > 0 else violation
 
 
+def _held(sigma: float | None) -> str:
+    return "" if sigma is None else f"; a free sigma is held at {sigma:.4g}"
+
+
 def _residual_size(energy: Energy, coef: FloatArray) -> float:
     """√(Σ s r²/n₊), a σ to state the prior at; the size of y if there is no residual."""
     size = math.sqrt(float(energy.sample_weight @ energy.residual(coef) ** 2) / energy.n_samples)
@@ -362,8 +374,8 @@ def _explain(
         cause = f"{energy.label} stopped early, by its own tolerance tol={tol:g}"
     else:
         cause = (
-            f"{energy.label} is not at its optimum (stopped at max_iter, fitted to other data or with "
-            "other weights, or altered since)"
+            f"{energy.label} is not at its optimum (fitted to other data or with another sample_weight than "
+            "was given here, stopped at max_iter, or altered since)"
         )
     # E − min E ≤ gap bounds every difference by √(2 gap (H⁻¹)ⱼⱼ). scikit-learn stops at a gap of
     # tol × 2 × the null model's energy, skreg at tol × it: half of it serves both.
@@ -372,7 +384,10 @@ def _explain(
     if tol_needed < 1e-15:
         return f"{cause}; no tolerance that double precision can reach vouches for rtol={rtol:g}.", None
     tol_needed = 10.0 ** math.floor(math.log10(tol_needed))
-    return f"{cause}: refitted with tol={tol_needed:g} and enough max_iter it agrees.", tol_needed
+    return (
+        f"{cause}: refitted on these data with tol={tol_needed:g} and enough max_iter it agrees.",
+        tol_needed,
+    )
 
 
 def _correlation(energy: Energy, coef: FloatArray) -> FloatArray:

@@ -64,7 +64,9 @@ def to_pymc(
     -------
     pymc.Model
         With coordinates ``feature``, variables ``coef`` (dims ``feature``), ``intercept``, ``sigma`` and
-        observed ``y``. A dense X and the weights, if there are any, are `pm.Data` named ``X`` and
+        observed ``y`` (dims ``row``). Free beside ``coef`` are ``sigma2`` = σ² (unless σ is known) and
+        ``intercept_centred``, the mean of y at the mean of X (if there is an intercept).
+        A dense X and the weights, if there are any, are `pm.Data` named ``X`` and
         ``weight``: give both new rows by `pm.set_data`, and `pm.sample_posterior_predictive` predicts
         them. Without an intercept ``intercept`` is the constant 0; with a known σ ``sigma`` is constant.
 
@@ -78,7 +80,12 @@ def to_pymc(
     The intercept b = c − x̄ᵀw has a flat prior in the estimator. Here its centred form c, the mean of y at
     the mean of X, is N(ȳ, (10 sd y)²): proper, so that prior predictive draws work, and centred on where
     its mode is for any coefficients, so that the mode of `coef` does not move at all. An unpenalised
-    coefficient gets a prior `FLAT_WIDTH` times wider than its natural size instead of a flat one.
+    coefficient gets a prior `FLAT_WIDTH` times wider than its natural size instead of a flat one. These
+    priors are wide, and prior predictive draws of y with them; `noise` and `noise_prior` narrow σ.
+
+    Display the model by ``print(model.str_repr())``. For its mode see `map_agreement`: `pm.find_MAP` stops
+    short at the kinks of a Laplace or elastic-net prior. To predict new rows, give ``pm.set_data({"X": new})``
+    the rows as the estimator's last step sees them, ``pipeline[:-1].transform(X_new)``.
 
     Examples
     --------

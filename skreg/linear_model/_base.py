@@ -27,6 +27,7 @@ __all__ = [
     "check_number",
     "check_penalty_weights",
     "check_sample_weight",
+    "how_it_ended",
     "unchanged_on_failure",
 ]
 
@@ -88,7 +89,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
                 multi_output=True,
                 y_numeric=True,
             )
-            check_penalty_weights(self.penalty_weights, X.shape[1])
+            check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
             weights = check_sample_weight(sample_weight, X.shape[0])
             targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
             problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
@@ -135,11 +136,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         if not failed.any():
             return
         worst = int(np.argmax(np.where(failed, relative, -np.inf)))
-        spent = solution.n_iter[worst]
-        if spent >= self.max_iter:
-            end, cure = f"did not converge in max_iter={self.max_iter} iterations", "max_iter or alpha"
-        else:  # more of them would not help
-            end, cure = f"stopped at the limits of rounding, after {spent} iterations", "tol or alpha"
+        end, cure = how_it_ended(solution.n_iter[worst], self.max_iter)
         warnings.warn(
             f"{type(self).__name__} {end}: the duality gap is {relative[worst]:.3g} of the null model's "
             f"objective, above tol={float(self.tol):g}. Increase {cure}, or standardise the features.",
@@ -225,10 +222,25 @@ def check_flag(name: str, value) -> None:
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
-def check_penalty_weights(penalty_weights, n_features: int) -> None:
+def how_it_ended(spent: int, max_iter: int) -> tuple[str, str]:
+    """Say how a fit above its tolerance ended, and which parameters to increase."""
+    if spent >= max_iter:
+        return f"did not converge in max_iter={max_iter} iterations", "max_iter or alpha"
+    # More of them would not help.
+    return f"stopped at the limits of rounding, after {spent} iterations", "tol or alpha"
+
+
+def check_penalty_weights(penalty_weights, n_features: int, feature_names=None) -> None:
     """Raise an error naming the parameter unless it is None or a finite factor ≥ 0 for each feature."""
     if penalty_weights is None:
         return
+    index = getattr(penalty_weights, "index", None)
+    by_name = index is not None and not callable(index) and all(isinstance(name, str) for name in index)
+    if by_name and feature_names is not None and list(index) != list(feature_names):
+        raise ValueError(
+            "penalty_weights is a Series whose index is not the feature names in their order, got "
+            f"{list(index)}; penalty_weights.loc[X.columns] would do."
+        )
     try:
         factors = np.asarray(penalty_weights, dtype=np.float64)
         valid = factors.shape == (n_features,) and np.all(np.isfinite(factors) & (factors >= 0))

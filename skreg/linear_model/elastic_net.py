@@ -57,6 +57,7 @@ class ElasticNet(_L1LinearModel):
         Whether to confine the coefficients to w ≥ 0.
     penalty_weights : array-like of shape (n_features,), optional
         A factor vⱼ ≥ 0 for each feature, multiplying both parts; 0 leaves a feature unpenalised.
+        They go by position; a Series must have the feature names as its index, in their order.
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the fit before, if they have the right shape.
     tol : float, default=1e-8
@@ -154,6 +155,7 @@ class Lasso(_L1LinearModel):
         Whether to confine the coefficients to w ≥ 0.
     penalty_weights : array-like of shape (n_features,), optional
         A factor vⱼ ≥ 0 for each feature: its penalty is α vⱼ |wⱼ|. 0 leaves a feature unpenalised.
+        They go by position; a Series must have the feature names as its index, in their order.
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the fit before, if they have the right shape.
     tol : float, default=1e-8

@@ -33,7 +33,7 @@ _ACCEPTED = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Energy:
     """What a fitted linear estimator minimises: a penalty, the data it sees, and their names.
 
@@ -71,6 +71,12 @@ class Energy:
     intercept: float
     label: str
     tol: float | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Energy({self.label}: λ₁ = {self.penalty.l1:.6g}, λ₂ = {self.penalty.l2:.6g}, "
+            f"{self.n_samples} rows, {self.n_features} features)"
+        )
 
     @property
     def n_features(self) -> int:

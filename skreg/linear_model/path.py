@@ -12,7 +12,13 @@ from scipy import linalg, optimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_X_y
 
-from skreg.linear_model._base import check_flag, check_number, check_penalty_weights, check_sample_weight
+from skreg.linear_model._base import (
+    check_flag,
+    check_number,
+    check_penalty_weights,
+    check_sample_weight,
+    how_it_ended,
+)
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.least_squares import LeastSquares, least_squares
 from skreg.solvers.path import solve_path
@@ -20,7 +26,7 @@ from skreg.solvers.path import solve_path
 __all__ = ["RegularizationPath", "alpha_grid", "regularization_path"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegularizationPath:
     """The solutions of Lasso or ElasticNet along a grid of alphas.
 
@@ -49,6 +55,12 @@ class RegularizationPath:
     dual_gaps: NDArray[np.float64]
     n_iters: NDArray[np.int_]
     feature_names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"RegularizationPath({self.alphas.size} alphas from {self.alphas[0]:.4g} to "
+            f"{self.alphas[-1]:.4g}, l1_ratio={self.l1_ratio:g}, {len(self.feature_names)} features)"
+        )
 
     @property
     def n_nonzero(self) -> NDArray[np.int_]:
@@ -138,7 +150,7 @@ def regularization_path(
     targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     if targets.shape[1] > 1:
         raise ValueError(f"y has {targets.shape[1]} targets; a path has one: call once for each target.")
-    check_penalty_weights(penalty_weights, X.shape[1])
+    check_penalty_weights(penalty_weights, X.shape[1], names)
     weights = check_sample_weight(sample_weight, X.shape[0])
     problem = least_squares(X, targets, weights, fit_intercept=fit_intercept)
     total = problem.total_weight
@@ -157,11 +169,11 @@ def regularization_path(
     failed = ~(relative <= tol)  # a gap that is not a number is not small
     if failed.any():
         worst = int(np.argmax(np.where(failed, relative, -np.inf)))
+        end, cure = how_it_ended(n_iters[worst], max_iter)
         warnings.warn(
-            f"{failed.sum()} of {alphas.size} alphas did not converge with max_iter={max_iter}: the duality "
-            f"gap is up to {relative[worst]:.3g} of the null model's objective, at "
-            f"alpha={alphas[worst]:.3g}, above tol={float(tol):g}. Increase max_iter, tol or the smallest "
-            "alpha, or standardise the features.",
+            f"{failed.sum()} of {alphas.size} alphas are above tol={float(tol):g}; the worst, "
+            f"alpha={alphas[worst]:.3g}, {end}: its duality gap is {relative[worst]:.3g} of the null model's "
+            f"objective. Increase {cure}, or standardise the features.",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -171,7 +183,7 @@ def regularization_path(
         alphas=alphas,
         l1_ratio=float(l1_ratio),
         coefs=coefs,
-        intercepts=problem.y_mean - coefs.T @ problem.x_mean,
+        intercepts=problem.intercept(coefs.T),
         dual_gaps=gaps,
         n_iters=n_iters,
         feature_names=tuple(str(name) for name in names),

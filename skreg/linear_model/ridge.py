@@ -29,6 +29,7 @@ class Ridge(LinearModel):
         Whether to confine the coefficients to w ≥ 0.
     penalty_weights : array-like of shape (n_features,), optional
         A factor vⱼ ≥ 0 for each feature: its penalty is α vⱼ wⱼ². 0 leaves a feature unpenalised.
+        They go by position; a Series must have the feature names as its index, in their order.
     tol : float, default=1e-8
         The duality gap that the fit promises, relative to the null model's objective; a direct solution
         does far better.

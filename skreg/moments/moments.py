@@ -113,7 +113,7 @@ class Moments:
             scaled = sparse.diags_array(np.sqrt(weights)) @ X
             # Σ s (x − x̄)(x − x̄)ᵀ = Σ s x xᵀ − S x̄ x̄ᵀ, for columns that are no further from zero than wide.
             gram = (scaled.T @ scaled).toarray() - total * np.outer(shift, shift)
-            xy = np.asarray(X.T @ weighted_y) - np.outer(shift, weighted_y.sum(axis=0))
+            xy = np.asarray(X.T @ weighted_y)  # and y is centred, so that X need not be
         else:
             if centred:
                 x_mean, x_rest = weighted_means(X, weights)

@@ -61,6 +61,12 @@ cdef inline bint is_smooth(Problem *q, int j) noexcept nogil:
     return q.l1[j] == 0.0 and not q.positive
 
 
+cdef inline bint ends_at_zero(Problem *q, int j, double step) noexcept nogil:
+    """Whether a step of a coefficient with a kink reaches it or, by rounding, passes it."""
+    cdef double w = q.w[j], end = w + step
+    return not is_smooth(q, j) and ((w > 0.0 and end <= 0.0) or (w < 0.0 and end >= 0.0))
+
+
 cdef inline void shift_coordinate(Problem *q, int j, double delta) noexcept nogil:
     """w[j] += delta, and g with it."""
     cdef int one = 1
@@ -89,11 +95,11 @@ cdef bint has_other_l2(int m, const double *now, const double *before) noexcept 
     return False
 
 
-cdef void forget(Factor *f) noexcept nogil:
-    """Empty the factor: it is of another matrix."""
-    cdef int i
-    for i in range(f.size):
-        f.position[f.columns[i]] = -1
+cdef void forget(Problem *q, Factor *f) noexcept nogil:
+    """Empty the factor: it is of another matrix, in which other columns may be redundant."""
+    cdef int j
+    for j in range(q.m):
+        f.position[j] = -1
     f.size = 0
 
 
@@ -175,6 +181,14 @@ cdef void drop(Factor *f, int i) noexcept nogil:
         column[j] = norm
 
 
+cdef void drop_zeros(Problem *q, Factor *f) noexcept nogil:
+    """Take the columns whose coefficients are zero out of the factor."""
+    cdef int i
+    for i in range(f.size - 1, -1, -1):
+        if q.w[f.columns[i]] == 0.0 and not is_smooth(q, f.columns[i]):
+            drop(f, i)
+
+
 cdef bint append(Problem *q, Factor *f, int j) noexcept nogil:
     """Put column j last into the factor; False if it is collinear with those there.
 
@@ -198,6 +212,20 @@ cdef bint append(Problem *q, Factor *f, int j) noexcept nogil:
     return True
 
 
+cdef void settle(Problem *q, Factor *f) noexcept nogil:
+    """Bring g up to date with the steps kept apart."""
+    cdef int j, one = 1
+    cdef double change
+    if not f.apart:
+        return
+    for j in range(q.m):
+        if f.pending[j] != 0.0:
+            change = -f.pending[j]
+            f.pending[j] = 0.0
+            daxpy(&q.m, &change, q.gram + <Py_ssize_t> j * q.stride, &one, q.g, &one)
+    f.apart = False
+
+
 cdef void slide(Problem *q, Factor *f, int j) noexcept nogil:
     """Column j is collinear with F: move along the flat direction, downhill, until a coefficient is zero.
 
@@ -208,6 +236,7 @@ cdef void slide(Problem *q, Factor *f, int j) noexcept nogil:
     cdef double downhill, t, best = -1.0, best_other = -1.0, value
     cdef double *direction = f.step
     cdef double *column = f.R + <Py_ssize_t> size * f.stride
+    settle(q, f)
     for i in range(size):
         direction[i] = -column[i]
     if size > 0:
@@ -239,6 +268,9 @@ cdef void slide(Problem *q, Factor *f, int j) noexcept nogil:
         k = f.columns[i]
         value = best * direction[i]
         if i == first:
+            shift_coordinate(q, k, -q.w[k])
+            q.w[k] = 0.0
+        elif ends_at_zero(q, k, value):  # a tie
             shift_coordinate(q, k, -q.w[k])
             q.w[k] = 0.0
         elif value != 0.0:
@@ -278,7 +310,9 @@ cdef bint rebuild(Problem *q, Factor *f) noexcept nogil:
                 info = i + 1
                 break
     if info != 0:
-        forget(f)
+        for i in range(size):
+            f.position[f.columns[i]] = -1
+        f.size = 0
         return False
     return True
 
@@ -297,16 +331,14 @@ cdef void follow_support(Problem *q, Factor *f) noexcept nogil:
     # A blocked factorisation does many times the work of an update in the same time.
     if 3 * leaving + entering > 8 + f.size // 4 and rebuild(q, f):
         return
-    for i in range(f.size - 1, -1, -1):
-        j = f.columns[i]
-        if q.w[j] == 0.0 and not is_smooth(q, j):
-            drop(f, i)
+    drop_zeros(q, f)
     for j in range(q.m):
         while f.position[j] == -1 and (q.w[j] != 0.0 or is_smooth(q, j)):
             if q.gram[<Py_ssize_t> j * q.stride + j] <= 0.0:
                 break
             if not append(q, f, j):
                 slide(q, f, j)
+    drop_zeros(q, f)  # those that a slide brought there
 
 
 cdef bint newton(Problem *q, Factor *f) noexcept nogil:
@@ -331,8 +363,7 @@ cdef bint newton(Problem *q, Factor *f) noexcept nogil:
     for i in range(size):
         j = f.columns[i]
         f.scratch[i] = f.step[i]
-        t = q.w[j] + f.step[i]
-        if not is_smooth(q, j) and (t <= 0.0 if q.w[j] > 0.0 else t >= 0.0):
+        if ends_at_zero(q, j, f.step[i]):
             crossings += 1
             f.scratch[i] = -q.w[j]
             t = -q.w[j] / f.step[i]
@@ -345,8 +376,10 @@ cdef bint newton(Problem *q, Factor *f) noexcept nogil:
         change += 0.5 * ddot(&size, f.slope, &one, f.scratch, &one)
         if change >= 0.0:
             for i in range(size):
+                j = f.columns[i]
                 f.scratch[i] = nearest * f.step[i]
-            f.scratch[first] = -q.w[f.columns[first]]
+                if i == first or ends_at_zero(q, j, f.scratch[i]):
+                    f.scratch[i] = -q.w[j]
             apply_hessian(f)
     for i in range(size):
         j = f.columns[i]
@@ -366,20 +399,6 @@ cdef void apply_hessian(Factor *f) noexcept nogil:
     memcpy(f.slope, f.scratch, f.size * sizeof(double))
     dtrmv('U', 'N', 'N', &f.size, f.R, &f.stride, f.slope, &one)
     dtrmv('U', 'T', 'N', &f.size, f.R, &f.stride, f.slope, &one)
-
-
-cdef void settle(Problem *q, Factor *f) noexcept nogil:
-    """Bring g up to date with the steps kept apart."""
-    cdef int j, one = 1
-    cdef double change
-    if not f.apart:
-        return
-    for j in range(q.m):
-        if f.pending[j] != 0.0:
-            change = -f.pending[j]
-            f.pending[j] = 0.0
-            daxpy(&q.m, &change, q.gram + <Py_ssize_t> j * q.stride, &one, q.g, &one)
-    f.apart = False
 
 
 cdef int minimize(Problem *q, Factor *f, double tolerance, int max_iter) noexcept nogil:
@@ -451,7 +470,7 @@ def gram_path(double[:, ::1] gram, const double[::1] c, const double[:, ::1] l1,
             q.w = &coefs[i, 0]
             correlate_afresh(&q, &c[0])
             if i > 0 and has_other_l2(q.m, q.l2, &l2[i - 1, 0]):
-                forget(&f)
+                forget(&q, &f)
             spent[i] = minimize(&q, &f, tolerance, max_iter)
 
 

@@ -27,9 +27,9 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 # An optimality violation below this part of ‖b‖ (columns have norm about 1) is rounding.
-_ROUNDING = 1e-13
+ROUNDING = 1e-13
 # Working sets up to this size have a Gram matrix (288 MB at the limit).
-_GRAM_LIMIT = 6000
+GRAM_LIMIT = 6000
 # The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
 # Gram matrix loses too much: each step takes about a second at the limit.
 _COLUMN_LIMIT = 1_000_000_000
@@ -121,7 +121,7 @@ class TargetSolver:
         self.target = target
         b = problem.b[:, target]
         self.null = 0.5 * float(b @ b)
-        self.rounding = _ROUNDING * float(np.sqrt(2.0 * self.null))
+        self.rounding = ROUNDING * float(np.sqrt(2.0 * self.null))
         self.working = WorkingSet(problem)
         self.w = start.copy()
         self._look()
@@ -151,7 +151,7 @@ class TargetSolver:
                 break
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
-            if working.size > _GRAM_LIMIT:
+            if working.size > GRAM_LIMIT:
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
                 )
@@ -184,7 +184,7 @@ class TargetSolver:
             factor = excess ** (stage / n_stages)
             penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * factor)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
-            if n_iter >= max_iter or working.size > _GRAM_LIMIT:
+            if n_iter >= max_iter or working.size > GRAM_LIMIT:
                 break
             before = self.w
             n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)

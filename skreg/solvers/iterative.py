@@ -43,27 +43,21 @@ def least_squares_by_lsmr(
     Fong, D. and Saunders, M. (2011). LSMR, SIAM J. Sci. Comput. 33(5).
     """
     n, p = problem.n_rows, problem.n_features
-    root = np.sqrt(l2)
+    scale = columns / np.sqrt(1.0 + l2)  # the columns of [A; Λ^½] come to norms about 1, as those of A are
+    root = np.sqrt(l2) * scale
 
     def forward(x: FloatArray) -> FloatArray:
-        x = np.where(columns, x, 0.0)
-        return np.concatenate([problem.product(x[:, None])[:, 0], root * x])
+        return np.concatenate([problem.product((scale * x)[:, None])[:, 0], root * x])
 
     def adjoint(r: FloatArray) -> FloatArray:
-        return np.where(columns, problem.adjoint(r[:n, None])[:, 0] + root * r[n:], 0.0)
+        return scale * problem.adjoint(r[:n, None])[:, 0] + root * r[n:]
 
     operator = LinearOperator((n + p, p), matvec=forward, rmatvec=adjoint, dtype=np.float64)
     w = np.zeros((p, rhs.shape[1]))
-    n_iter = np.zeros(rhs.shape[1], dtype=int)
+    n_iter = np.ones(rhs.shape[1], dtype=int)
     for k in range(rhs.shape[1]):
-        # The second run, on what the first left over, recovers the digits its recurrences lost.
-        for _ in range(2):
-            left = np.concatenate([rhs[:, k], np.zeros(p)]) - forward(w[:, k])
-            step, _stop, spent, *_norms = lsmr(
-                operator, left, atol=1e-15, btol=1e-15, conlim=0, maxiter=max_iter - n_iter[k]
-            )
-            w[:, k] += step
-            n_iter[k] += spent
-            if n_iter[k] >= max_iter:
-                break
-    return w, np.maximum(n_iter, 1)
+        stacked = np.concatenate([rhs[:, k], np.zeros(p)])
+        x, _stop, spent, *_norms = lsmr(operator, stacked, atol=1e-15, btol=1e-15, conlim=0, maxiter=max_iter)
+        w[:, k] = scale * x
+        n_iter[k] = max(spent, 1)
+    return w, n_iter

@@ -1,9 +1,9 @@
 """The data term ½ Σ s (y − Xw − b)² as the solvers see it: ½‖b − Aw‖², weighted, centred, well scaled.
 
 A = diag(√s) (X − x̄) diag(scale) and b = √s (y − ȳ) · scale, with scales that are powers of two (so that
-they round nothing) bringing every column near unit norm. Columns without variance are zero. Three
-representations answer the same questions: `DenseLeastSquares` holds A, `TallLeastSquares` its Gram matrix
-beside the rows as given, `SparseLeastSquares` a sparse matrix and an implicit shift.
+they round nothing) bringing every column near unit norm. Columns without variance are zero. Two
+representations answer the same questions, `DenseLeastSquares` and `SparseLeastSquares`; neither forms A where
+it can do without.
 """
 
 from __future__ import annotations

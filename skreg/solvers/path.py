@@ -16,7 +16,7 @@ from skreg.solvers._kernels import gram_path
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate, dual_gap
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.elastic_net import TargetSolver
+from skreg.solvers.elastic_net import GRAM_LIMIT, ROUNDING, TargetSolver
 from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares
 from skreg.solvers.solution import Solution
 
@@ -24,9 +24,10 @@ __all__ = ["solve_path"]
 
 FloatArray = NDArray[np.float64]
 
-# Penalties from which on a Gram matrix of all columns pays, and the largest one made.
-_MANY, _GRAM_LIMIT = 10, 6000
-_ROUNDING = 1e-13
+# Penalties from which on a Gram matrix of all columns pays.
+_MANY = 10
+# Sweeps and steps for each penalty in the compiled loop.
+_PATIENCE = 50
 
 
 def solve_path(
@@ -72,13 +73,13 @@ def solve_path(
 
 
 def _is_tall(problem: LeastSquares) -> bool:
-    return problem.n_features <= min(problem.n_rows, _GRAM_LIMIT)
+    return problem.n_features <= min(problem.n_rows, GRAM_LIMIT)
 
 
 def _on_gram(
     problem: DenseLeastSquares, penalties: Sequence[ElasticNetPenalty], max_iter: int
 ) -> tuple[FloatArray, NDArray[np.int_], FloatArray]:
-    """All penalties in compiled code; the certificate of all of them by one product with the Gram matrix."""
+    """Go through all penalties in compiled code, and certify each by its correlations on the Gram matrix."""
     p = problem.n_features
     columns = [problem.penalty_of(penalty, 0) for penalty in penalties]
     l1, l2 = (np.array([getattr(column, name) for column in columns]) for name in ("l1", "l2"))
@@ -93,8 +94,8 @@ def _on_gram(
         l1,
         l2,
         columns[0].positive,
-        0.1 * _ROUNDING * np.sqrt(b_squared),
-        max_iter,
+        0.1 * ROUNDING * np.sqrt(b_squared),
+        min(max_iter, _PATIENCE + p // 4),  # what that leaves over its tolerance goes by working sets
         w,
         n_iter,
         np.empty(p),
@@ -115,7 +116,7 @@ def _gaps(
     g: FloatArray,
     r_squared: FloatArray,
 ) -> FloatArray:
-    """`Certificate.residual_gap` for each row; at once where every column with data is penalised."""
+    """Certify each row of w by its row of correlations."""
     certificate = Certificate(problem, penalties[0])
     gaps = np.empty(len(penalties))
     for i, penalty in enumerate(penalties):

@@ -215,11 +215,8 @@ def _line_minimum(
         zero_at = np.where((start * step < 0.0) & ~smooth, -start / step, np.inf)
     order = np.argsort(zero_at)
     order = order[np.isfinite(zero_at[order])]
-    if positive:
-        order = order[:1]  # a wall, not a kink
-        jumps = np.full(order.size, np.inf)
-    else:
-        jumps = 2.0 * l1[order] * np.abs(step[order])
+    # With a sign constraint zero is a wall, not a kink.
+    jumps = np.full(order.size, np.inf) if positive else 2.0 * l1[order] * np.abs(step[order])
     times = zero_at[order]
     slope_after = curvature * times - rate + np.cumsum(jumps)
     turning = np.flatnonzero(slope_after >= 0.0)

@@ -146,6 +146,17 @@ def test_penalty_weights_may_be_a_series(frame):
     assert_array_equal(Lasso(alpha=0.1, penalty_weights=frame(v)).fit(X, y).coef_, expected)
 
 
+def test_penalty_weights_by_name_must_name_the_features_in_their_order():
+    X, y = data()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    by_name = pd.Series([0.0, 1.0, 2.0, 1.0], index=list("abcd"))
+    named = Lasso(alpha=0.1, penalty_weights=by_name).fit(frame, y)
+    by_position = Lasso(alpha=0.1, penalty_weights=by_name.to_numpy()).fit(frame, y)
+    assert_array_equal(named.coef_, by_position.coef_)
+    with pytest.raises(ValueError, match=r"penalty_weights is a Series whose index is not the feature names"):
+        Lasso(alpha=0.1, penalty_weights=by_name[::-1]).fit(frame, y)
+
+
 @every_estimator
 def test_sample_weight_is_routed_through_a_pipeline(estimator):
     X, y = data()

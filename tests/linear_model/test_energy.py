@@ -369,3 +369,8 @@ def test_a_column_is_one_target():
 def test_data_that_do_not_fit_the_estimator_are_refused(data, target, weights, pattern):
     with pytest.raises(ValueError, match=re.escape(pattern)):
         energy_of(skreg.Lasso(alpha=0.1).fit(TABLE, y), data, target, sample_weight=weights)
+
+
+def test_an_energy_is_shown_in_a_line():
+    energy = energy_of(linear_model.Lasso(alpha=0.5), np.eye(4), np.arange(4.0))
+    assert repr(energy) == "Energy(Lasso(alpha=0.5): λ₁ = 2, λ₂ = 0, 4 rows, 4 features)"

@@ -173,14 +173,14 @@ def test_the_gaps_are_in_the_units_of_the_estimator_s():
 def test_a_path_cut_short_says_where_and_what_to_do():
     X, y = data(60, 30)
     with pytest.warns(
-        ConvergenceWarning, match=r"\d+ of 5 alphas did not converge with max_iter=1"
+        ConvergenceWarning, match=r"\d+ of 5 alphas are above tol=.*did not converge in max_iter=1 iterations"
     ) as record:
         path = regularization_path(X, y, alphas=5, max_iter=1)
     (warning,) = record
     worst = np.argmax(path.dual_gaps)
     null = np.mean((y - y.mean()) ** 2) / 2.0
-    assert f"up to {path.dual_gaps[worst] / null:.3g} of the null" in str(warning.message)
-    assert f"at alpha={path.alphas[worst]:.3g}" in str(warning.message)
+    assert f"gap is {path.dual_gaps[worst] / null:.3g} of the null" in str(warning.message)
+    assert f"the worst, alpha={path.alphas[worst]:.3g}," in str(warning.message)
     assert "Increase max_iter" in str(warning.message)
     assert warning.filename == __file__
 
@@ -242,3 +242,20 @@ def test_bad_data_are_refused_and_a_column_is_one_target():
         regularization_path(X, y[:-1])
     column = regularization_path(X, y[:, None], alphas=3)
     assert_array_equal(column.coefs, regularization_path(X, y, alphas=3).coefs)
+
+
+def test_no_max_iter_is_too_large():
+    X, y = np.random.default_rng(0).standard_normal((30, 3)), np.arange(30.0)
+    path = regularization_path(X, y, alphas=12, max_iter=2**40)
+    assert path.alphas.size == 12 and np.all(path.dual_gaps <= 1e-10 * np.var(y))
+
+
+def test_a_path_above_its_tolerance_by_rounding_is_not_told_to_iterate_more():
+    X, y = np.random.default_rng(0).standard_normal((30, 3)), np.arange(30.0)
+    with pytest.warns(ConvergenceWarning, match=r"limits of rounding.* Increase tol or alpha"):
+        regularization_path(X, y, alphas=12, tol=0)
+
+
+def test_a_path_is_shown_in_a_line():
+    path = regularization_path(np.eye(4), np.arange(4.0), alphas=[1.0, 0.1])
+    assert repr(path) == "RegularizationPath(2 alphas from 1 to 0.1, l1_ratio=1, 4 features)"

@@ -200,7 +200,7 @@ def test_columns_of_wildly_different_units_are_solved_together():
 @pytest.mark.parametrize("kind", [DenseLeastSquares, SparseLeastSquares])
 @pytest.mark.parametrize("with_columns", [True, False])
 def test_without_a_gram_matrix_coordinate_descent_reaches_the_tolerance(monkeypatch, kind, with_columns):
-    monkeypatch.setattr("skreg.solvers.elastic_net._GRAM_LIMIT", 0)
+    monkeypatch.setattr("skreg.solvers.elastic_net.GRAM_LIMIT", 0)
     if not with_columns:
         monkeypatch.setattr("skreg.solvers.elastic_net._COLUMN_LIMIT", 0)
     descents = []

@@ -113,13 +113,16 @@ def test_ill_conditioned_columns_keep_their_digits(shape, kind, alpha):
 
 
 @pytest.mark.parametrize("shape", [(30, 6), (6, 12)])
-def test_strengths_of_all_sizes_keep_their_digits(shape):
+def test_strengths_of_all_sizes_keep_their_digits(monkeypatch, shape):
+    taken = paths_of(monkeypatch)
     rng = np.random.default_rng(8)
-    X, y = rng.standard_normal(shape) * 10.0 ** rng.uniform(-4, 4, shape[1]), rng.standard_normal(shape[0])
+    units = 10.0 ** np.linspace(-5, 5, shape[1])
+    X, y = rng.standard_normal(shape) * units, rng.standard_normal(shape[0])
     factors = 10.0 ** rng.uniform(-6, 6, shape[1])
     expected, minimum = in_extended_precision(X, y, factors)
     problem, solution = solved(X, y[:, None], L2(1.0, factors=factors), fit_intercept=False)
     assert_allclose(solution.coef[0], expected, rtol=1e-7)
+    assert taken == ["_tall" if shape[0] > shape[1] else "_by_singular_values"]
     assert solution.dual_gap[0] <= 1e-12 * problem.null_value[0]
     assert solution.dual_gap[0] >= float(
         energy_in_extended_precision(X, y, factors, solution.coef[0]) - minimum
@@ -215,6 +218,19 @@ def test_large_sparse_data_are_solved_without_a_factor(monkeypatch, shape, alpha
     assert np.all(iterative.n_iter > 1)
     if alpha > 0 or shape[0] > shape[1]:
         assert_allclose(iterative.coef, direct.coef, rtol=1e-7, atol=1e-9)
+
+
+def test_lsmr_does_not_mind_columns_and_strengths_of_all_sizes(monkeypatch):
+    rng = np.random.default_rng(7)
+    X = sparse.random(80, 30, density=0.3, random_state=3, format="csc") @ sparse.diags_array(
+        10.0 ** rng.uniform(-6, 6, 30)
+    )
+    y, penalty = rng.standard_normal((80, 1)), L2(1e-2)
+    _, direct = solved(X, y, penalty)
+    monkeypatch.setattr(ridge_module, "_DENSE_LIMIT", 3)
+    problem, iterative = solved(X, y, penalty)
+    assert_allclose(iterative.coef, direct.coef, rtol=1e-6)
+    assert iterative.dual_gap[0] <= 1e-12 * problem.null_value[0]
 
 
 def test_lsmr_stopped_early_says_how_far_it_can_be(monkeypatch):
