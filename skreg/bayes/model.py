@@ -84,8 +84,8 @@ def to_pymc(
     priors are wide, and prior predictive draws of y with them; `noise` and `noise_prior` narrow σ.
 
     Display the model by ``print(model.str_repr())``. For its mode see `map_agreement`: `pm.find_MAP` stops
-    short at the kinks of a Laplace or elastic-net prior. To predict new rows, give ``pm.set_data({"X": new})``
-    the rows as the estimator's last step sees them, ``pipeline[:-1].transform(X_new)``.
+    short at the kinks of a Laplace or elastic-net prior. To predict, ``pm.set_data({"X": new})`` takes new
+    rows as the estimator's last step sees them, ``pipeline[:-1].transform(X_new)``.
 
     Examples
     --------
