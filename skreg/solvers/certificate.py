@@ -83,7 +83,7 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     Returns
     -------
     ndarray of shape (n_targets,)
-        The gap in the units of E, never below the rounding of E itself (2⁻⁵² of the null model's E,
+        The gap in the units of E, never below the rounding of E itself (2⁻⁵⁰ of the null model's E,
         more where large coefficients cancel); infinite for a coefficient that is not finite or that
         `positive` forbids.
 
@@ -231,7 +231,7 @@ class Certificate:
         )
         # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, the fit by ε‖w‖₁, and what is
         # projected off by ε times a condition that is let pass.
-        rounding = self.null + float(np.abs(w).sum()) * np.sqrt(r_squared) + 4.0 * gap
+        rounding = 4.0 * self.null + float(np.abs(w).sum()) * np.sqrt(r_squared) + 16.0 * gap
         projection = _PROJECTION * gap if free.size else 0.0
         return gap + projection + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
 

@@ -7,8 +7,6 @@ columns, which is slower than by their Gram matrix (`working_set`) and keeps the
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
@@ -24,20 +22,6 @@ IndexArray = NDArray[np.intp]
 # The parts of a Newton step that are tried, its crossing coefficients at zero, before the line is searched.
 _FRACTIONS = (1.0, 0.5, 0.25, 0.125)
 _EPSILON = float(np.finfo(np.float64).eps)
-
-
-class Direction(NamedTuple):
-    """A step on the support along which the energy falls by t·rate − ½t²·curvature before the first kink.
-
-    `bounded` says that t = 1 is the minimum; otherwise the energy falls along a direction in which the data
-    do not curve it, until a kink. `exact` says that nothing is left to do on this orthant after t = 1.
-    """
-
-    step: FloatArray
-    rate: float
-    curvature: float
-    bounded: bool = True
-    exact: bool = True
 
 
 class ColumnSubproblem:
@@ -85,15 +69,6 @@ class ColumnSubproblem:
         return column_descent(
             self.columns, index, self.residual, self.w, self._norms, *self.penalty, sweeps, 0.0
         )
-
-    def direction(self, support: IndexArray, sign: FloatArray) -> Direction:
-        """Newton's direction by singular values, or a direction in which only the L1 norm falls."""
-        step, flat = self.newton(support, sign)
-        if np.any(flat):
-            rate = -float((self.penalty.l1[support] * sign) @ flat)
-            return Direction(flat, rate, self.curvature(support, flat), bounded=False)
-        curvature = self.curvature(support, step)
-        return Direction(step, curvature, curvature)
 
     def newton(self, support: IndexArray, sign: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Find Newton's step on the support and a direction of falling L1 norm that no data oppose.
@@ -154,39 +129,48 @@ class ColumnSubproblem:
         """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
 
         Where it would cross kinks, the crossing coefficients stop at zero if that lowers the energy, or if
-        part of the step does; otherwise the exact minimum along the line is taken. Flat directions are
-        followed first, from kink to kink: each brings at least one coefficient to zero.
+        part of the step does; otherwise the exact minimum along the line is taken. A direction in which only
+        the L1 norm falls is followed instead, to the kink that ends it, where that gains more.
         """
         l1, _l2, positive = self.penalty
         smooth = (l1 == 0.0) & (not positive)
-        while True:
-            support = np.flatnonzero((self.w != 0.0) | smooth)
-            if support.size == 0:
-                return True
-            start, sign = self.w[support], np.sign(self.w[support])
-            direction = self.direction(support, sign)
-            if direction.bounded:
-                break
-            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
-            self.move(support, end, end - start)
-            if np.all(end != 0.0):
+        support = np.flatnonzero((self.w != 0.0) | smooth)
+        if support.size == 0:
+            return True
+        start, sign, smooth = self.w[support], np.sign(self.w[support]), smooth[support]
+        step, flat = self.newton(support, sign)
+        curvature = self.curvature(support, step)
+        if np.any(flat):
+            rate = -float((l1[support] * sign) @ flat)
+            end = _line_minimum(
+                start, flat, rate, self.curvature(support, flat), l1[support], smooth, positive
+            )
+            if self._gain(support, end) > 0.5 * curvature:
+                self.move(support, end, end - start)
                 return False
-        end = start + direction.step
-        crossing = ~smooth[support] & (end * sign < 0.0)
+        end = start + step
+        crossing = ~smooth & (end * sign < 0.0)
         if not crossing.any():
-            self.move(support, end, direction.step)
-            return direction.exact
+            self.move(support, end, step)
+            return True
         best = 0.0
         for fraction in _FRACTIONS:
-            trial = start + fraction * direction.step
-            trial[~smooth[support] & (trial * sign < 0.0)] = 0.0
+            trial = start + fraction * step
+            trial[~smooth & (trial * sign < 0.0)] = 0.0
             change = self._energy_change(support, sign, trial - start)
             if change < best:
                 best, end = change, trial
         if best == 0.0:
-            end = _line_minimum(direction, start, l1[support], smooth[support], positive)
+            end = _line_minimum(start, step, curvature, curvature, l1[support], smooth, positive)
         self.move(support, end, end - start)
         return False
+
+    def _gain(self, support: IndexArray, end: FloatArray) -> float:
+        """E(w) − E(end), wherever on the support `end` is."""
+        penalty, start = self.penalty.of(support), self.w[support]
+        after = self.residual - self.columns[:, support] @ (end - start)
+        loss = 0.5 * float(self.residual @ self.residual - after @ after)
+        return loss + penalty.value(start) - penalty.value(end)
 
     def _energy_change(self, support: IndexArray, sign: FloatArray, step: FloatArray) -> float:
         """E(w + step) − E(w), for a step that goes no further than zero."""
@@ -203,14 +187,20 @@ class ColumnSubproblem:
 
 
 def _line_minimum(
-    direction: Direction, start: FloatArray, l1: FloatArray, smooth: NDArray[np.bool_], positive: bool
+    start: FloatArray,
+    step: FloatArray,
+    rate: float,
+    curvature: float,
+    l1: FloatArray,
+    smooth: NDArray[np.bool_],
+    positive: bool,
 ) -> FloatArray:
     """Find the exact minimum of the piecewise quadratic energy along start + t·step, t > 0.
 
-    The slope along the line is piecewise linear and jumps by 2 l1|step| wherever a coefficient passes
-    zero; the minimum is where it first turns positive, at a jump (an exact zero) or between two.
+    It falls by t·rate − ½t²·curvature up to the first kink. The slope along the line is piecewise linear and
+    jumps by 2 l1|step| wherever a coefficient passes zero; the minimum is where it first turns positive, at a
+    jump (an exact zero) or between two.
     """
-    step, rate, curvature = direction[:3]
     with np.errstate(divide="ignore", invalid="ignore"):
         zero_at = np.where((start * step < 0.0) & ~smooth, -start / step, np.inf)
     order = np.argsort(zero_at)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.subproblem import ColumnSubproblem, Direction, _line_minimum
+from skreg.solvers.subproblem import ColumnSubproblem, _line_minimum
 
 
 def form(A, b, w, penalty):
@@ -107,7 +107,7 @@ def test_the_line_minimum_is_the_least_energy_on_the_line(seed, positive, is_fla
     slope = A.T @ (b - A @ start) - l1 * np.sign(start)
     step = slope * 10.0 ** rng.uniform(-1, 2)
     curvature = float(np.sum((A @ step) ** 2))
-    end = _line_minimum(Direction(step, float(slope @ step), curvature), start, l1, smooth, positive)
+    end = _line_minimum(start, step, float(slope @ step), curvature, l1, smooth, positive)
     t = np.linspace(0.0, 3.0 * float(slope @ step) / curvature, 4001)
     line = start + t[:, None] * step
     if positive:
@@ -122,14 +122,14 @@ def test_the_line_minimum_is_the_least_energy_on_the_line(seed, positive, is_fla
 
 
 def test_a_wall_stops_a_positive_coefficient_exactly_at_zero():
-    direction = Direction(np.array([-1.0, 3.0]), rate=10.0, curvature=0.0, bounded=False)
-    end = _line_minimum(direction, np.array([0.3, 0.1]), np.ones(2), np.zeros(2, dtype=bool), True)
+    start, step = np.array([0.3, 0.1]), np.array([-1.0, 3.0])
+    end = _line_minimum(start, step, 10.0, 0.0, np.ones(2), np.zeros(2, dtype=bool), True)
     assert_array_equal(end, [0.0, 0.1 + 0.3 * 3.0])
 
 
 def test_what_falls_for_ever_is_rounding_and_is_not_followed():
-    direction = Direction(np.array([1.0]), rate=1e-20, curvature=0.0, bounded=False)
-    end = _line_minimum(direction, np.array([0.3]), np.zeros(1), np.zeros(1, dtype=bool), False)
+    one = np.ones(1)
+    end = _line_minimum(0.3 * one, one, 1e-20, 0.0, np.zeros(1), np.zeros(1, dtype=bool), False)
     assert_array_equal(end, [0.3])
 
 
