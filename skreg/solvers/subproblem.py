@@ -109,11 +109,17 @@ class ColumnSubproblem:
         n_iter, best, stalled = 0, np.inf, 0
         while n_iter < max_iter:
             n_iter += self.approach(max_iter - n_iter)
-            violation = np.max(self.penalty.violation(self.w, self.g), initial=0.0)
+            violations = self.penalty.violation(self.w, self.g)
+            violation = np.max(violations, initial=0.0)
             stalled = 0 if violation < 0.5 * best else stalled + 1
             best = min(best, violation)
             if violation <= 0.1 * self.rounding or stalled >= 5:
                 break
+            outside = np.where(self.w == 0.0, violations, 0.0)
+            if stalled and np.any(outside) and n_iter < max_iter:
+                # Sweeps do not keep the coefficients that should enter: the worst one does by itself.
+                n_iter += 1
+                self.newton_step(entering=int(np.argmax(outside)))
         return n_iter
 
     def approach(self, max_iter: int) -> int:
@@ -125,8 +131,10 @@ class ColumnSubproblem:
                 break
         return n_iter
 
-    def newton_step(self) -> bool:
+    def newton_step(self, entering: int | None = None) -> bool:
         """One Newton step on the support, in place; True if it landed on the minimiser of its orthant.
+
+        A coefficient that is zero may be named to enter the support, on the side that its correlation pulls.
 
         Where it would cross kinks, the crossing coefficients stop at zero if that lowers the energy, or if
         part of the step does; otherwise the exact minimum along the line is taken. A direction in which only
@@ -134,11 +142,16 @@ class ColumnSubproblem:
         """
         l1, _l2, positive = self.penalty
         smooth = (l1 == 0.0) & (not positive)
-        support = np.flatnonzero((self.w != 0.0) | smooth)
+        in_play, sides = (self.w != 0.0) | smooth, np.sign(self.w)
+        if entering is not None:
+            in_play[entering], sides[entering] = True, np.sign(self.g[entering])
+        support = np.flatnonzero(in_play)
         if support.size == 0:
             return True
-        start, sign, smooth = self.w[support], np.sign(self.w[support]), smooth[support]
+        start, sign, smooth = self.w[support], sides[support], smooth[support]
         step, flat = self.newton(support, sign)
+        if np.any((start == 0.0) & (step * sign < 0.0)):
+            return False  # only rounding turns a coefficient away from where it is pulled
         curvature = self.curvature(support, step)
         if np.any(flat):
             rate = -float((l1[support] * sign) @ flat)
