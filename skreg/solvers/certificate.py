@@ -2,17 +2,12 @@
 
 For any θ that is feasible, D(θ) ≤ min E, so E(w) − D(θ) bounds the suboptimality of w. θ starts from the
 residual r, loses its projection on the columns that nothing penalises (the intercept is off already, by
-centring), and is scaled by c. Written term by term the gap has no cancellation:
-
-    E(w) − D(cθ) = ½‖r − cθ‖² + Σⱼ [ h(wⱼ) + h*(c gⱼ) − c gⱼ wⱼ ],   g = Aᵀθ,  h(u) = λ₁|u| + ½λ₂u²
-
-each bracket being ≥ 0 by the Fenchel–Young inequality, and 0 exactly where wⱼ is optimal.
+centring), and is scaled by c.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +15,7 @@ from scipy import linalg, optimize
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.column_penalty import ColumnPenalty
+from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
 from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.subproblem import ColumnSubproblem
@@ -45,27 +41,6 @@ _FACTOR_LIMIT = 5000
 _LSMR_LIMIT = 2000
 # Correlations with unpenalised columns are rounding up to this part of ‖r‖.
 _FEASIBLE = 1e-12
-
-
-class DualPoint(NamedTuple):
-    """A direction θ orthogonal to every unpenalised column, scaled by c to become feasible.
-
-    Parameters
-    ----------
-    g : ndarray of shape (n_features,)
-        Aᵀθ.
-    theta_squared, miss_squared, cross : float
-        ‖θ‖², ‖r − θ‖² and (r − θ)ᵀθ.
-    """
-
-    g: FloatArray
-    theta_squared: float
-    miss_squared: float = 0.0
-    cross: float = 0.0
-
-    def distance_squared(self, c: float) -> float:
-        """‖r − cθ‖²."""
-        return self.miss_squared + 2.0 * (1.0 - c) * self.cross + (1.0 - c) ** 2 * self.theta_squared
 
 
 def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty) -> FloatArray:
@@ -131,8 +106,7 @@ class Certificate:
         self.penalty = penalty
         self.target = target
         self.data = problem.x_scale > 0
-        b = problem.b[:, target]
-        self.null = 0.5 * float(b @ b)
+        self.null = 0.5 * float(problem.b_squared[target])
         if unpenalized is None:
             unpenalized = _Unpenalized(problem, np.flatnonzero(self.data & penalty.free), penalty.positive)
         self.unpenalized = unpenalized
@@ -213,29 +187,25 @@ class Certificate:
         """E(w) − D at the best multiple of a dual point, and rounding; infinite if w breaks `positive`."""
         if self.penalty.positive and np.any(w < 0):
             return np.inf
-        slack, size = 0.0, float(np.abs(w).sum())
+        slack = 0.0
         free = self.unpenalized.index
         if self.penalty.positive:
             slack += float(np.maximum(-w[free] * point.g[free], 0.0).sum())
         # A column without variance still pays its penalty if its coefficient is not zero.
         idle = np.flatnonzero(~self.data & (w != 0.0))
         slack += self.penalty.of(idle).value(w[idle])
-        active = np.flatnonzero(self.data & ~self.penalty.free)
-        w, g, (l1, l2, positive) = w[active], point.g[active], self.penalty.of(active)
-
-        pull = g if positive else np.abs(g)
-        outside = pull > l1
-        feasible = float(np.min(l1[outside] / pull[outside], initial=1.0))
-        # Any feasible θ gives a bound: the best one counts. Where λ₂ > 0 every θ is feasible.
-        multiples = {feasible, 0.0} if np.any(l2 == 0.0) else {feasible, 0.0, 1.0}
-        gap = slack + min(
-            0.5 * point.distance_squared(c) + _fenchel_young(w, c * g, l1, l2, positive) for c in multiples
-        )
-        # The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁, the fit by ε‖w‖₁, and what is
-        # projected off by ε times a condition that is let pass.
-        rounding = 4.0 * self.null + float(np.abs(w).sum()) * np.sqrt(r_squared) + 16.0 * gap
+        active = self._active
+        gap = slack + float(gap_at(w[active], point._replace(g=point.g[active]), self.penalty.of(active)))
+        # What is projected off is off by ε times a condition that is let pass.
         projection = _PROJECTION * gap if free.size else 0.0
-        return gap + projection + _EPSILON * rounding + 2.0 * (_EPSILON * size) ** 2
+        paired, size = float(np.abs(w[active]).sum()), float(np.abs(w).sum())
+        return gap + projection + float(room_for_rounding(gap, paired, size, self.null, r_squared))
+
+    @cached_property
+    def _active(self) -> IndexArray | slice:
+        """Columns that have variance and are penalised."""
+        active = self.data & ~self.penalty.free
+        return slice(None) if active.all() else np.flatnonzero(active)
 
     def _refined_point(self, w: FloatArray, r: FloatArray, margin: float) -> DualPoint:
         """Take the residual after Newton steps on the support, which need not be representable by any w.
@@ -259,21 +229,6 @@ class Certificate:
             if np.sum((theta - r) ** 2) > r @ r:
                 theta = r  # w is not near its minimiser, and the residual is as good a θ as any
         return self.unpenalized.project(theta, r)
-
-
-def _fenchel_young(w: FloatArray, g: FloatArray, l1: FloatArray, l2: FloatArray, positive: bool) -> float:
-    """Σ h(wⱼ) + h*(gⱼ) − gⱼwⱼ, as a sum of two terms that are each ≥ 0.
-
-    With q the part of g that the L1 norm takes up (g itself up to ± λ₁), the bracket is
-    (λ₂w − (g − q))² / 2λ₂ + (λ₁|w| − qw). Where λ₂ = 0 feasibility gives q = g.
-    """
-    excess = np.maximum((g if positive else np.abs(g)) - l1, 0.0)
-    q = np.where(excess > 0.0, np.copysign(l1, g), g)
-    # Rounding may leave |q| a unit above λ₁ at c·g; the bracket is ≥ 0 by mathematics.
-    linear = np.maximum(l1 * np.abs(w) - q * w, 0.0)
-    curved = l2 > 0.0
-    miss = (l2[curved] * w[curved] - np.copysign(excess[curved], g[curved])) / np.sqrt(l2[curved])
-    return 0.5 * float(miss @ miss) + float(np.sum(linear))
 
 
 class _Unpenalized:

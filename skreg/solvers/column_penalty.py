@@ -19,7 +19,7 @@ class ColumnPenalty(NamedTuple):
     l2: FloatArray
     positive: bool
 
-    def of(self, index: NDArray[np.intp]) -> ColumnPenalty:
+    def of(self, index: NDArray[np.intp] | slice) -> ColumnPenalty:
         """Restrict to the columns `index`."""
         return ColumnPenalty(self.l1[index], self.l2[index], self.positive)
 

@@ -18,51 +18,38 @@ from scipy import sparse
 
 from skreg.moments import Moments
 from skreg.moments.moments import implicitly_centred, weighted_means
-from skreg.penalties import ElasticNetPenalty
 from skreg.solvers._kernels import column_descent, sparse_column_descent
 from skreg.solvers.column_penalty import ColumnPenalty
+from skreg.solvers.data_term import DataTerm, column_scale, power_of_two_scale
 
 __all__ = ["DenseLeastSquares", "LeastSquares", "SparseLeastSquares", "least_squares"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# A column whose standard deviation is below this part of its mean is rounding, not data.
+# Targets whose deviations are all below this part of their mean are constant.
 _CONSTANT = 1e-12
 # Up to this ratio of a column's size to its spread, centring it by a shift costs at most a digit or two.
 _SHIFTABLE = 30.0
-# Strengths in scaled units are cut here, where any coefficient has long been zero, so that none overflows.
-_LARGEST_STRENGTH = 1e304
 
 
-class LeastSquares(ABC):
-    """½‖b − Aw‖² for each target, with what is needed to go back to the units of the data.
+class LeastSquares(DataTerm, ABC):
+    """½‖b − Aw‖² for each target, by its rows.
 
     Attributes
     ----------
-    n_rows, n_features, n_targets : int
-        Rows of A, columns of A and columns of b.
-    total_weight : float
-        S = Σ sᵢ.
     root_weights : ndarray of shape (n_rows,)
         √sᵢ, to which the columns of A and b are orthogonal when there is an intercept.
-    x_mean, x_scale : ndarray of shape (n_features,)
-        A's column j is √s (xⱼ − x̄ⱼ) · x_scale[j]; zero scale marks a column without variance.
-    y_mean, y_scale : ndarray of shape (n_targets,)
-        Likewise for b.
     b : ndarray of shape (n_rows, n_targets)
         The scaled targets.
-    null_value : ndarray of shape (n_targets,)
-        The energy of w = 0, ½ Σ s (y − ȳ)², in the units of the data.
     n_stored : int
         How many numbers of X are held.
     """
 
-    x_mean: FloatArray
-    x_scale: FloatArray
     n_stored: int
 
     def __init__(self, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
+        self.n_rows = y.shape[0]
         self.root_weights = np.sqrt(weights)
         self.total_weight = float(weights.sum())
         self.y_mean, rest = weighted_means(y, weights) if fit_intercept else np.zeros((2, y.shape[1]))
@@ -71,27 +58,7 @@ class LeastSquares(ABC):
         b *= self.root_weights[:, None]
         self.y_scale = power_of_two_scale(np.max(np.abs(b), axis=0), when_zero=1.0)
         self.b = b * self.y_scale
-        self.null_value = self.energy_to_data(0.5 * np.einsum("ij,ij->j", self.b, self.b), self.targets)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows of A, those of positive weight."""
-        return self.b.shape[0]
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of A."""
-        return self.x_mean.size
-
-    @property
-    def n_targets(self) -> int:
-        """Number of columns of b."""
-        return self.b.shape[1]
-
-    @property
-    def targets(self) -> slice:
-        """Every target, as an index."""
-        return slice(None)
+        self.b_squared = np.einsum("ij,ij->j", self.b, self.b)
 
     @abstractmethod
     def product(self, w: FloatArray) -> FloatArray:
@@ -142,35 +109,6 @@ class LeastSquares(ABC):
         tolerance: float,
     ) -> int:
         """Coordinate descent on w[index] in place, without a Gram matrix of `index`; returns the sweeps."""
-
-    def coef_to_scaled(self, coef: FloatArray) -> FloatArray:
-        """Coefficients (n_targets, n_features) of the data as scaled ones (n_features, n_targets)."""
-        return coef.T * self.y_scale / self._nonzero_scale[:, None]
-
-    def coef_to_data(self, w: FloatArray) -> FloatArray:
-        """Scaled coefficients (n_features, n_targets) as (n_targets, n_features) in the data's units."""
-        return (w / self.y_scale).T * self._nonzero_scale
-
-    def penalty_of(self, penalty: ElasticNetPenalty, target: int) -> ColumnPenalty:
-        """Translate a penalty on the data's coefficients into one target's scaled units."""
-        scale = self._nonzero_scale
-        with np.errstate(over="ignore"):
-            l1 = penalty.l1_strengths(self.n_features) * (scale * self.y_scale[target])
-            l2 = penalty.l2_strengths(self.n_features) * scale * scale
-        l1, l2 = (np.minimum(strengths, _LARGEST_STRENGTH) for strengths in (l1, l2))
-        return ColumnPenalty(l1, l2, penalty.positive)
-
-    def intercept(self, coef: FloatArray) -> FloatArray:
-        """Compute the best intercepts ȳ − x̄ᵀw, of shape (n_targets,), for `coef` in the data's units."""
-        return self.y_mean - coef @ self.x_mean
-
-    def energy_to_data(self, energy: FloatArray, targets: Any) -> FloatArray:
-        """Translate an energy in scaled units into the units of the data."""
-        return energy / self.y_scale[targets] / self.y_scale[targets]
-
-    @property
-    def _nonzero_scale(self) -> FloatArray:
-        return np.where(self.x_scale > 0, self.x_scale, 1.0)
 
 
 def least_squares(X: Any, y: FloatArray, weights: FloatArray, *, fit_intercept: bool) -> LeastSquares:
@@ -223,7 +161,7 @@ class DenseLeastSquares(LeastSquares):
             # Digits have cancelled in these columns: their means and variances anew, in two passes.
             self.x_mean[far], rest = weighted_means(self.X[:, far], weights)
             variance[far] = self._sums_of_squares((self.X[:, far] - self.x_mean[far]) - rest)
-        self.x_scale = _column_scale(variance, self.x_mean, self.total_weight)
+        self.x_scale = column_scale(variance, self.x_mean, self.total_weight)
         if np.any(self.x_scale[far] > 0.0):
             self.x_mean, rest = weighted_means(self.X, weights)
             self.X = np.subtract(self.X, self.x_mean, order="F")
@@ -312,7 +250,7 @@ class SparseLeastSquares(LeastSquares):
         super().__init__(y, weights, fit_intercept)
         stored, self.x_mean, shift = implicitly_centred(X, weights, centred=fit_intercept)
         variance = stored.power(2).T @ weights - self.total_weight * shift**2
-        self.x_scale = _column_scale(variance, self.x_mean, self.total_weight)
+        self.x_scale = column_scale(variance, self.x_mean, self.total_weight)
         self.A = sparse.csc_array(
             sparse.diags_array(self.root_weights) @ stored @ sparse.diags_array(self.x_scale)
         )
@@ -362,15 +300,3 @@ class SparseLeastSquares(LeastSquares):
         r = self.b[:, target] - self.A @ w
         matrix = (self.A.data, self.A.indices, self.A.indptr, self.shift, self.total_weight)
         return sparse_column_descent(*matrix, index, r, w, self.norms, *penalty, max_sweeps, tolerance)
-
-
-def _column_scale(variance: FloatArray, mean: FloatArray, total_weight: float) -> FloatArray:
-    """Find the scale that brings a column of squared norm `variance` to norm [½, 1); 0 if it is constant."""
-    constant = variance <= _CONSTANT**2 * mean**2 * total_weight
-    return power_of_two_scale(np.sqrt(np.where(constant, 0.0, variance)), when_zero=0.0)
-
-
-def power_of_two_scale(size: FloatArray, *, when_zero: float) -> FloatArray:
-    """Find the power of two that brings each size into [½, 1), exactly; `when_zero` where the size is 0."""
-    exponent = np.clip(np.frexp(size)[1], -1000, 1000)
-    return np.where(size > 0, np.ldexp(1.0, -exponent), when_zero)
