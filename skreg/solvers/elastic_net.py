@@ -239,7 +239,7 @@ class TargetSolver:
         n_iter = working.minimize(g, w, penalty, tolerance, budget)
         if not exactly and working.is_complete:
             # The Gram matrix knows every correlation: the rows need not be asked.
-            self.r_squared -= float((w - self.w) @ (self.g + g))
+            self.r_squared = max(self.r_squared - float((w - self.w) @ (self.g + g)), 0.0)
             self.w, self.g = w, g
             return n_iter
         self.w = w
