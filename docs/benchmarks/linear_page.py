@@ -30,8 +30,8 @@ Written by `docs/benchmarks/linear.py` from `linear.csv`; its `--help` says how 
 - **Ratio**: the fastest peer that reached 1e-6 over skreg: above 1, skreg is faster. `≥` where no peer
   reached it within the limit of a call, and the limit stands for the peer.
 - `†` did not reach a gap of 1e-6 with any tolerance tried; `>` ended at the limit; `1×` timed once, because
-  three times would be over the limit; `error`: see the list of errors; `–`: the library has no such task, or
-  cannot do it on such data.
+  three times would be over the limit, or because it takes more than a second and ten times the fastest;
+  `error`: see the list of errors; `–`: the library has no such task, or cannot do it on such data.
 """
 
 
