@@ -28,7 +28,7 @@ Written by `docs/benchmarks/linear.py` from `linear.csv`; its `--help` says how 
   section has them. Centring is in the time of the path functions that fit no intercept (scikit-learn's,
   celer's). "scikit-learn Gram" is its single fit with `precompute=True`, which is not its default.
 - **Ratio**: the fastest peer that reached 1e-6 over skreg: above 1, skreg is faster. `≥` where no peer
-  reached it within the limit of a call, and the limit stands for the peer.
+  reached it within the limit of a call, and the limit stands for the peer; `≤` where it stands for skreg.
 - `†` did not reach a gap of 1e-6 with any tolerance tried; `>` ended at the limit; `1×` timed once, because
   three times would be over the limit, or because it takes more than a second and ten times the fastest;
   `error`: see the list of errors; `–`: the library has no such task, or cannot do it on such data.
@@ -44,7 +44,10 @@ def remember_machine(path, threads, facts):
     """Keep what the machine was measured to do with this number of threads."""
     file = machine_file(path)
     known = json.loads(file.read_text()) if file.exists() else {}
-    known[str(threads)] = {key: float(f"{value:.4g}") for key, value in facts.items()}
+    before = known.get(str(threads), {})  # other work on the machine only makes the figures smaller
+    known[str(threads)] = {
+        key: max(before.get(key, 0.0), float(f"{value:.4g}")) for key, value in facts.items()
+    }
     file.write_text(json.dumps(known, indent=1) + "\n")
 
 
@@ -74,17 +77,21 @@ def best_peer(rows):
     if times:
         name = min(times, key=times.get)
         return name, times[name], False
-    over = [number(row["seconds"]) for row in rows.values() if row["note"].startswith("over limit")]
+    peers = [row for name, row in rows.items() if name != "skreg"]
+    over = [number(row["seconds"]) for row in peers if row["note"].startswith("over limit")]
     return ("none", min(over), True) if over else ("none", math.nan, False)
 
 
 def ratio_of(rows):
-    """Return the best peer's time over skreg's, and whether it is a lower bound."""
+    """Return the best peer's time over skreg's, and how it is to be read: "", "≥ " or "≤ "."""
     ours = rows.get("skreg")
     if ours is None or not ours["seconds"]:
-        return math.nan, False
-    _, seconds, bound = best_peer(rows)
-    return seconds / number(ours["seconds"]), bound
+        return math.nan, ""
+    _, seconds, at_least = best_peer(rows)
+    at_most = ours["note"].startswith("over limit")
+    if at_least and at_most:
+        return math.nan, ""
+    return seconds / number(ours["seconds"]), "≥ " if at_least else "≤ " if at_most else ""
 
 
 def seconds_text(value):
@@ -151,8 +158,8 @@ def task_table(cells):
     libraries = [name for name in ORDER if any(name in rows for rows in cells.values())]
     lines = []
     for cell, rows in cells.items():
-        ratio, bound = ratio_of(rows)
-        shown = "" if ratio != ratio else f"{'≥ ' if bound else ''}{ratio:.2f}"
+        ratio, sign = ratio_of(rows)
+        shown = "" if ratio != ratio else f"{sign}{ratio:.2f}"
         lines.append([cell, *[entry(rows.get(name)) for name in libraries], shown])
     return markdown(["cell", *libraries, "ratio"], lines)
 

@@ -19,6 +19,7 @@ class Task:
     cv: int | None = None
     n_targets: int = 1
     alphas: list = field(default_factory=list)
+    easier: str | None = None  # a task whose work is a part of this one's
 
     def at(self, alpha_max, n):
         """Return the task as the workers take it, with the alphas that belong to the data."""
@@ -41,14 +42,22 @@ TASKS = [
     Task("Lasso, alpha_max/100", "single", divisor=100),
     Task("ElasticNet, alpha_max/10", "single", l1_ratio=0.5, divisor=10),
     Task("path of 100 to alpha_max/100", "path", divisor=100),
-    Task("path of 100 to alpha_max/1000", "path", divisor=1000),
-    Task("LassoCV, 5 folds", "cv", divisor=1000, cv=5),
-    Task("ElasticNetCV, 5 ratios, 5 folds", "cv", l1_ratio=RATIOS, divisor=1000, cv=5),
+    Task("path of 100 to alpha_max/1000", "path", divisor=1000, easier="path of 100 to alpha_max/100"),
+    Task("LassoCV, 5 folds", "cv", divisor=1000, cv=5, easier="path of 100 to alpha_max/1000"),
+    Task(
+        "ElasticNetCV, 5 ratios, 5 folds",
+        "cv",
+        l1_ratio=RATIOS,
+        divisor=1000,
+        cv=5,
+        easier="LassoCV, 5 folds",
+    ),
     Task("RidgeCV, leave-one-out", "ridge_cv"),
-    Task("RidgeCV, leave-one-out, 50 targets", "ridge_cv", n_targets=50),
+    Task("RidgeCV, leave-one-out, 50 targets", "ridge_cv", n_targets=50, easier="RidgeCV, leave-one-out"),
     Task("RidgeCV, 5 folds", "ridge_cv", cv=5),
-    Task("RidgeCV, 5 folds, 50 targets", "ridge_cv", cv=5, n_targets=50),
+    Task("RidgeCV, 5 folds, 50 targets", "ridge_cv", cv=5, n_targets=50, easier="RidgeCV, 5 folds"),
 ]
+TASKS_BY_NAME = {task.name: task for task in TASKS}
 SCALING_TASKS = {
     "Lasso, alpha_max/10",
     "Lasso, alpha_max/100",
