@@ -219,7 +219,7 @@ def memory(tasks):
         ]
         if lines:
             text += f"{name}\n\n{markdown(['cell', *libraries], lines)}\n"
-    return text
+    return text or "No cell with X of 4 MB or more.\n"
 
 
 def scaling(tasks, groups):
