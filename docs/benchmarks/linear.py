@@ -18,6 +18,7 @@ import csv
 import dataclasses
 import datetime
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -95,6 +96,8 @@ class Bench:
                     continue
                 made = made or linear_data.Data(cell, self.temporary.name)
                 self.measure(made, task, names)
+            if made is not None:
+                shutil.rmtree(made.folder)
 
     def measure(self, data, task, names):
         """Find the tolerances, let the libraries take turns, append the rows."""
