@@ -699,11 +699,12 @@ def sparse_column_descent(const double[::1] data, const long long[::1] rows, con
 
 
 cdef double gap_at_multiple(Py_ssize_t p, const double *w, const double *g, const double *l1, const double *l2,
-                            bint positive, double c) noexcept nogil:
+                            bint positive, double c, bint feasible) noexcept nogil:
     """Σ h(wⱼ) + h*(c gⱼ) − c gⱼwⱼ, h(u) = λ₁|u| + ½λ₂u², each term as a sum of two that are ≥ 0.
 
     With q the part of c g that the L1 norm takes up (c g itself up to ± λ₁), a term is
-    (λ₂w − (c g − q))² / 2λ₂ + (λ₁|w| − qw). Where λ₂ = 0 feasibility gives q = c g.
+    (λ₂w − (c g − q))² / 2λ₂ + (λ₁|w| − qw). Where c g is feasible for the L1 norm alone, q = c g, and what
+    it seems to be beyond λ₁ is rounding.
     """
     cdef Py_ssize_t j
     cdef double total = 0.0, pull, excess, q, linear, miss
@@ -712,10 +713,12 @@ cdef double gap_at_multiple(Py_ssize_t p, const double *w, const double *g, cons
         excess = (pull if positive else fabs(pull)) - l1[j]
         q = copysign(l1[j], pull) if excess > 0.0 else pull
         linear = l1[j] * fabs(w[j]) - q * w[j]
-        # Rounding may leave |q| a unit above λ₁; the term is ≥ 0 by mathematics.
         total += linear if linear > 0.0 else 0.0
         if l2[j] > 0.0:
-            miss = (l2[j] * w[j] - (copysign(excess, pull) if excess > 0.0 else 0.0)) / sqrt(l2[j])
+            miss = l2[j] * w[j]
+            if excess > 0.0 and not feasible:
+                miss -= copysign(excess, pull)
+            miss /= sqrt(l2[j])
             total += 0.5 * miss * miss
     return total
 
@@ -745,7 +748,8 @@ def gaps_at(const double[:, ::1] w, const double[:, ::1] g, const double[:, ::1]
             for attempt in range(3 if curved and feasible < 1.0 else 2):
                 c = 0.0 if attempt == 0 else (feasible if attempt == 1 else 1.0)
                 gap = 0.5 * (miss_squared[i] + 2.0 * (1.0 - c) * cross[i] + (1.0 - c) ** 2 * theta_squared[i])
-                gap += gap_at_multiple(p, &w[i, 0], &g[i, 0], &l1[i, 0], &l2[i, 0], positive, c)
+                gap += gap_at_multiple(p, &w[i, 0], &g[i, 0], &l1[i, 0], &l2[i, 0], positive, c,
+                                       attempt < 2)
                 if not gap >= best:
                     best = gap
             gaps[i] = INFINITY if forbidden else best
