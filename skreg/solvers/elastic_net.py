@@ -16,9 +16,10 @@ from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate, dual_gap
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.least_squares import LeastSquares
+from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares
 from skreg.solvers.solution import Solution
 from skreg.solvers.subproblem import ColumnSubproblem
+from skreg.solvers.sparse_working_set import SparseWorkingSet
 from skreg.solvers.working_set import WorkingSet
 
 __all__ = ["solve_elastic_net"]
@@ -28,8 +29,6 @@ IndexArray = NDArray[np.intp]
 
 # An optimality violation below this part of ‖b‖ (columns have norm about 1) is rounding.
 ROUNDING = 1e-13
-# Working sets up to this size have a Gram matrix (288 MB at the limit).
-GRAM_LIMIT = 6000
 # The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
 # Gram matrix loses too much: each step takes about a second at the limit.
 _COLUMN_LIMIT = 1_000_000_000
@@ -122,7 +121,8 @@ class TargetSolver:
         b = problem.b[:, target]
         self.null = 0.5 * float(b @ b)
         self.rounding = ROUNDING * float(np.sqrt(2.0 * self.null))
-        self.working = WorkingSet(problem)
+        sparse = isinstance(problem, SparseLeastSquares)
+        self.working = SparseWorkingSet(problem, target) if sparse else WorkingSet(problem)
         self.w = start.copy()
         self._look()
 
@@ -151,7 +151,7 @@ class TargetSolver:
                 break
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
-            if working.size > GRAM_LIMIT:
+            if working.size > working.limit:
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
                 )
@@ -184,7 +184,7 @@ class TargetSolver:
             factor = excess ** (stage / n_stages)
             penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * factor)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
-            if n_iter >= max_iter or working.size > GRAM_LIMIT:
+            if n_iter >= max_iter or working.size > working.limit:
                 break
             before = self.w
             n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)

@@ -296,9 +296,9 @@ class SparseLeastSquares(LeastSquares):
 
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""
-        return self._stored_product(w) - np.outer(self.root_weights, self.shift @ w)
+        return self.stored_product(w) - np.outer(self.root_weights, self.shift @ w)
 
-    def _stored_product(self, w: FloatArray) -> FloatArray:
+    def stored_product(self, w: FloatArray) -> FloatArray:
         """Compute what Aw is without the shift."""
         out = np.zeros((w.shape[1], self.n_rows))
         for scaled, fit in zip(np.ascontiguousarray((w * self.x_scale[:, None]).T), out, strict=True):
@@ -366,7 +366,7 @@ class SparseLeastSquares(LeastSquares):
         tolerance: float,
     ) -> int:
         """Sweep the stored columns, carrying the residual before the shift and the shift's sum."""
-        r = self.b[:, target] - self._stored_product(w[:, None])[:, 0]
+        r = self.b[:, target] - self.stored_product(w[:, None])[:, 0]
         implicit = (self.x_scale, self.shift, self.total_weight)
         return sparse_column_descent(
             *self.matrix, *implicit, index, r, w, self.norms, *penalty, max_sweeps, tolerance

@@ -9,11 +9,13 @@ from skreg.solvers._kernels import minimize_on_gram
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares
 
-__all__ = ["WorkingSet"]
+__all__ = ["GRAM_LIMIT", "WorkingSet"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
+# Sets up to this size have a Gram matrix (288 MB at the limit).
+GRAM_LIMIT = 6000
 # Working sets grow by at least this much.
 _SMALL = 64
 
@@ -33,6 +35,7 @@ class WorkingSet:
 
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
+        self.limit = GRAM_LIMIT  # the largest size that `minimize` is meant for
         self.index: IndexArray = np.empty(0, dtype=np.intp)
         self._outside = np.ones(problem.n_features, dtype=bool)
         # Dense data keep the columns; sparse ones multiply faster as they are.

@@ -1,0 +1,100 @@
+"""The working set of sparse data: by its Gram matrix while that is cheap, then by the columns themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skreg.solvers._kernels import minimize_on_columns
+from skreg.solvers.column_penalty import ColumnPenalty
+from skreg.solvers.least_squares import SparseLeastSquares
+from skreg.solvers.working_set import WorkingSet
+
+__all__ = ["SparseWorkingSet"]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+# A Gram matrix is left for the columns when it has this many times their non-zeros.
+_GRAM_COST = 20.0
+# Up to this size it is cheap whatever the columns.
+_SMALL = 256
+
+
+class SparseWorkingSet(WorkingSet):
+    """A working set that goes over to its columns, in CSC format, when they are far fewer numbers than AᵀA.
+
+    A step on the Gram matrix costs the square of the set's size, and a factor more; a sweep of sparse columns
+    costs their non-zeros, and Newton's step by conjugate gradients some tens of sweeps.
+
+    Parameters
+    ----------
+    problem : SparseLeastSquares
+        The data term.
+    target : int
+        Which of its targets.
+    """
+
+    problem: SparseLeastSquares
+
+    def __init__(self, problem: SparseLeastSquares, target: int) -> None:
+        super().__init__(problem)
+        self.limit = problem.n_features
+        self.target = target
+        self._n_stored = 0
+        self._on_columns = False
+        self._rows = np.empty(0, dtype=np.int32)
+        self._data = np.empty(0)
+        self._starts = np.zeros(1, dtype=np.intp)
+
+    def minimize(
+        self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
+    ) -> int:
+        """Minimise over the set, in place in its entries of w; arguments as for `WorkingSet`."""
+        if not self._on_columns:
+            return super().minimize(g, w, penalty, tolerance, max_iter)
+        index, m = self.index, self.size
+        inner = w[index]
+        r = self.problem.b[:, self.target] - self.problem.stored_product(w[:, None])[:, 0]
+        spent = minimize_on_columns(
+            self._data,
+            self._rows,
+            self._starts,
+            self.problem.shift[index],
+            self.problem.norms[index],
+            self.problem.total_weight,
+            *penalty.of(index),
+            r,
+            inner,
+            tolerance,
+            max_iter,
+            np.empty(m, dtype=np.int32),
+            np.empty(r.size),
+            np.empty(6 * m),
+        )
+        w[index] = inner
+        return spent
+
+    def _add(self, new: IndexArray) -> None:
+        """Append columns: to the Gram matrix, or once that costs more, to a copy of the columns."""
+        starts = self.problem.matrix[2]
+        self._n_stored += int(np.sum(starts[new + 1] - starts[new]))
+        size = self.size + new.size
+        if not self._on_columns and size > _SMALL and float(size) ** 2 > _GRAM_COST * self._n_stored:
+            self._on_columns = True
+            self._gram = np.empty((0, 0))
+            self._allocate(0)
+            self._copy(self.index)
+        if not self._on_columns:
+            super()._add(new)
+            return
+        self._copy(new)
+        self.index = np.concatenate([self.index, new])
+        self._outside[new] = False
+
+    def _copy(self, new: IndexArray) -> None:
+        """Append to the copied columns."""
+        data, rows, ends = self.problem.copy_stored(new)
+        self._starts = np.concatenate([self._starts, self._starts[-1] + ends])
+        self._data = np.concatenate([self._data, data])
+        self._rows = np.concatenate([self._rows, rows])
