@@ -75,7 +75,9 @@ class DataTerm:
 
     def coef_to_data(self, w: FloatArray) -> FloatArray:
         """Scaled coefficients (n_features, n_targets) as (n_targets, n_features) in the data's units."""
-        return (w / self.y_scale).T * self._nonzero_scale
+        coef = w.T / self.y_scale[:, None]
+        coef *= self._nonzero_scale  # in place: a path of many features is large
+        return coef
 
     def penalty_of(self, penalty: ElasticNetPenalty, target: int) -> ColumnPenalty:
         """Translate a penalty on the data's coefficients into one target's scaled units."""

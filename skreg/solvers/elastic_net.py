@@ -20,7 +20,7 @@ from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares
 from skreg.solvers.solution import Solution
 from skreg.solvers.subproblem import ColumnSubproblem
 from skreg.solvers.sparse_working_set import SparseWorkingSet
-from skreg.solvers.working_set import WorkingSet
+from skreg.solvers.working_set import GRAM_LIMIT, WorkingSet
 
 __all__ = ["solve_elastic_net"]
 
@@ -151,7 +151,7 @@ class TargetSolver:
                 break
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
-            if working.size > working.limit:
+            if working.has_gram and working.size > GRAM_LIMIT:
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
                 )
@@ -184,7 +184,7 @@ class TargetSolver:
             factor = excess ** (stage / n_stages)
             penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * factor)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
-            if n_iter >= max_iter or working.size > working.limit:
+            if n_iter >= max_iter or working.has_gram and working.size > GRAM_LIMIT:
                 break
             before = self.w
             n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)

@@ -16,10 +16,9 @@ from skreg.solvers._kernels import gram_path
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate, dual_gap
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.elastic_net import ROUNDING, TargetSolver
+from skreg.solvers.elastic_net import GRAM_LIMIT, ROUNDING, TargetSolver
 from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares
 from skreg.solvers.solution import Solution
-from skreg.solvers.working_set import GRAM_LIMIT
 
 __all__ = ["solve_path"]
 

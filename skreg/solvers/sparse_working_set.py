@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skreg.solvers._kernels import minimize_on_columns
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import SparseLeastSquares
-from skreg.solvers.working_set import WorkingSet
+from skreg.solvers.working_set import GRAM_LIMIT, WorkingSet
 
 __all__ = ["SparseWorkingSet"]
 
@@ -39,10 +39,8 @@ class SparseWorkingSet(WorkingSet):
 
     def __init__(self, problem: SparseLeastSquares, target: int) -> None:
         super().__init__(problem)
-        self.limit = problem.n_features
         self.target = target
         self._n_stored = 0
-        self._on_columns = False
         self._rows = np.empty(0, dtype=np.int32)
         self._data = np.empty(0)
         self._starts = np.zeros(1, dtype=np.intp)
@@ -51,7 +49,7 @@ class SparseWorkingSet(WorkingSet):
         self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
     ) -> int:
         """Minimise over the set, in place in its entries of w; arguments as for `WorkingSet`."""
-        if not self._on_columns:
+        if self.has_gram:
             return super().minimize(g, w, penalty, tolerance, max_iter)
         index, m = self.index, self.size
         inner = w[index]
@@ -80,12 +78,13 @@ class SparseWorkingSet(WorkingSet):
         starts = self.problem.matrix[2]
         self._n_stored += int(np.sum(starts[new + 1] - starts[new]))
         size = self.size + new.size
-        if not self._on_columns and size > _SMALL and float(size) ** 2 > _GRAM_COST * self._n_stored:
-            self._on_columns = True
+        dear = size > _SMALL and float(size) ** 2 > _GRAM_COST * self._n_stored
+        if self.has_gram and (dear or size > GRAM_LIMIT):
+            self.has_gram = False
             self._gram = np.empty((0, 0))
             self._allocate(0)
             self._copy(self.index)
-        if not self._on_columns:
+        if self.has_gram:
             super()._add(new)
             return
         self._copy(new)

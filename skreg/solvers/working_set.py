@@ -33,9 +33,11 @@ class WorkingSet:
         The data term.
     """
 
+    # Whether `minimize` goes by a Gram matrix, which is too much beyond GRAM_LIMIT.
+    has_gram = True
+
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
-        self.limit = GRAM_LIMIT  # the largest size that `minimize` is meant for
         self.index: IndexArray = np.empty(0, dtype=np.intp)
         self._outside = np.ones(problem.n_features, dtype=bool)
         # Dense data keep the columns; sparse ones multiply faster as they are.
