@@ -73,7 +73,8 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     g, r_squared = problem.correlation(w, judged)
     certificate = Certificate(problem, problem.penalty_of(penalty, 0))
     for i, k in enumerate(judged):
-        certificate = certificate.of_target(k, problem.penalty_of(penalty, k))
+        if k > 0:
+            certificate = certificate.of_target(k, problem.penalty_of(penalty, k))
         gaps[k] = certificate.residual_gap(w[:, i], g[:, i], float(r_squared[i]))
         if gaps[k] > _SMALL * certificate.null and certificate.is_worth_refining(w[:, i]):
             gaps[k] = min(gaps[k], certificate.refined_gap(w[:, i]))
@@ -194,7 +195,8 @@ class Certificate:
         # A column without variance still pays its penalty if its coefficient is not zero.
         idle = np.flatnonzero(~self.data & (w != 0.0))
         slack += self.penalty.of(idle).value(w[idle])
-        active = self._active
+        # A zero coefficient whose correlation is within its limit adds nothing, at any multiple of θ.
+        active = np.flatnonzero(self._judged & ((w != 0.0) | (np.abs(point.g) > self.penalty.l1)))
         gap = slack + float(gap_at(w[active], point._replace(g=point.g[active]), self.penalty.of(active)))
         # What is projected off is off by ε times a condition that is let pass.
         projection = _PROJECTION * gap if free.size else 0.0
@@ -202,10 +204,9 @@ class Certificate:
         return gap + projection + float(room_for_rounding(gap, paired, size, self.null, r_squared))
 
     @cached_property
-    def _active(self) -> IndexArray | slice:
+    def _judged(self) -> NDArray[np.bool_]:
         """Columns that have variance and are penalised."""
-        active = self.data & ~self.penalty.free
-        return slice(None) if active.all() else np.flatnonzero(active)
+        return self.data & ~self.penalty.free
 
     def _refined_point(self, w: FloatArray, r: FloatArray, margin: float) -> DualPoint:
         """Take the residual after Newton steps on the support, which need not be representable by any w.

@@ -6,6 +6,7 @@ columns have norms in [½, 1). The scales are powers of two, so that going back 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ class DataTerm:
         """Translate an energy in scaled units into the units of the data."""
         return energy / self.y_scale[targets] / self.y_scale[targets]
 
-    @property
+    @cached_property
     def _nonzero_scale(self) -> FloatArray:
         return np.where(self.x_scale > 0, self.x_scale, 1.0)
 

@@ -32,8 +32,10 @@ ROUNDING = 1e-13
 # The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
 # Gram matrix loses too much: each step takes about a second at the limit.
 _COLUMN_LIMIT = 1_000_000_000
-# λ₁ comes down by this factor a stage at most, in so many stages at most.
+# λ₁ comes down by this factor a stage at most, in so many stages at most. Where the rows cost more than the
+# working set, fewer stages look at them less often.
 _DESCENT = 3.0
+_SPARSE_DESCENT = 10.0
 _MAX_STAGES = 15
 _STAGE_TOLERANCE = 1e-2
 # Sweeps and steps on a working set before another look at the rows.
@@ -177,8 +179,9 @@ class TargetSolver:
         """
         l1 = self.penalty.l1
         pull = np.where(self.problem.x_scale > 0, self.g if self.penalty.positive else np.abs(self.g), 0.0)
-        excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), _DESCENT**_MAX_STAGES)
-        n_stages = int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT)))
+        descent = _SPARSE_DESCENT if isinstance(self.problem, SparseLeastSquares) else _DESCENT
+        excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), descent**_MAX_STAGES)
+        n_stages = int(np.ceil(np.log(max(excess, 1.0)) / np.log(descent)))
         n_iter = 0
         for stage in range(n_stages - 1, 0, -1):
             factor = excess ** (stage / n_stages)

@@ -16,9 +16,14 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 # A Gram matrix is left for the columns when it has this many times their non-zeros.
-_GRAM_COST = 20.0
+_GRAM_COST = 10.0
 # Up to this size it is cheap whatever the columns.
 _SMALL = 256
+# Columns cost little until they are needed: more are taken at a time than with a Gram matrix.
+_GROWTH = 3.0
+# A set with more than this part of new columns is solved to this part of the violations it starts from.
+_FEW = 0.005
+_ROUGH = 0.02
 
 
 class SparseWorkingSet(WorkingSet):
@@ -40,7 +45,7 @@ class SparseWorkingSet(WorkingSet):
     def __init__(self, problem: SparseLeastSquares, target: int) -> None:
         super().__init__(problem)
         self.target = target
-        self._n_stored = 0
+        self._n_stored = self._n_new = 0
         self._rows = np.empty(0, dtype=np.int32)
         self._data = np.empty(0)
         self._starts = np.zeros(1, dtype=np.intp)
@@ -53,6 +58,10 @@ class SparseWorkingSet(WorkingSet):
             return super().minimize(g, w, penalty, tolerance, max_iter)
         index, m = self.index, self.size
         inner = w[index]
+        if self._n_new > _FEW * m:
+            # Others will enter before this set is worth solving to the last digit.
+            tolerance = max(tolerance, _ROUGH * float(penalty.of(index).violation(inner, g[index]).max()))
+        self._n_new = 0
         r = self.problem.b[:, self.target] - self.problem.stored_product(w[:, None])[:, 0]
         spent = minimize_on_columns(
             self._data,
@@ -83,11 +92,13 @@ class SparseWorkingSet(WorkingSet):
             self.has_gram = False
             self._gram = np.empty((0, 0))
             self._allocate(0)
+            self.growth = _GROWTH
             self._copy(self.index)
         if self.has_gram:
             super()._add(new)
             return
         self._copy(new)
+        self._n_new += new.size
         self.index = np.concatenate([self.index, new])
         self._outside[new] = False
 

@@ -35,6 +35,8 @@ class WorkingSet:
 
     # Whether `minimize` goes by a Gram matrix, which is too much beyond GRAM_LIMIT.
     has_gram = True
+    # Grown by how many times the support.
+    growth = 1.0
 
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
@@ -52,13 +54,13 @@ class WorkingSet:
         return self.index.size
 
     def grow(self, w: FloatArray, violation: FloatArray, rounding: float) -> bool:
-        """Take in every non-zero coefficient and the worst violators, about half the support.
+        """Take in every non-zero coefficient and the worst violators, about as many as the support has.
 
         Returns whether there were any that were not in the set.
         """
         support = np.flatnonzero(self._outside & (w != 0.0))
         candidates = np.flatnonzero(self._outside & (w == 0.0) & (violation > rounding))
-        room = max(_SMALL, int(np.count_nonzero(w)))
+        room = max(_SMALL, int(self.growth * np.count_nonzero(w)))
         if candidates.size > room:
             worst = np.argpartition(violation[candidates], -room)[-room:]
             candidates = np.sort(candidates[worst])
