@@ -22,8 +22,8 @@ _SMALL = 256
 # Columns cost little until they are needed: more are taken at a time than with a Gram matrix.
 _GROWTH = 3.0
 # A set with more than this part of new columns is solved to this part of the violations it starts from.
-_FEW = 0.005
-_ROUGH = 0.02
+_FEW = 0.002
+_ROUGH = 0.05
 
 
 class SparseWorkingSet(WorkingSet):
