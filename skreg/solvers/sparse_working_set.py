@@ -50,10 +50,15 @@ class SparseWorkingSet(WorkingSet):
         self._data = np.empty(0)
         self._starts = np.zeros(1, dtype=np.intp)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every column that has variance is in a Gram matrix."""
+        return self.has_gram and super().is_complete
+
     def minimize(
         self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
     ) -> int:
-        """Minimise over the set, in place in its entries of w; arguments as for `WorkingSet`."""
+        """Minimise over the set, in place in its entries of w, as `WorkingSet`; g follows by Gram matrix."""
         if self.has_gram:
             return super().minimize(g, w, penalty, tolerance, max_iter)
         index, m = self.index, self.size
@@ -62,7 +67,7 @@ class SparseWorkingSet(WorkingSet):
             # Others will enter before this set is worth solving to the last digit.
             tolerance = max(tolerance, _ROUGH * float(penalty.of(index).violation(inner, g[index]).max()))
         self._n_new = 0
-        r = self.problem.b[:, self.target] - self.problem.stored_product(w[:, None])[:, 0]
+        r = self.problem.stored_residual_on(index, inner, self.target)
         spent = minimize_on_columns(
             self._data,
             self._rows,
