@@ -129,8 +129,9 @@ class TargetSolver:
         self.target = target
         self.null = 0.5 * float(problem.b_squared[target])
         self.rounding = ROUNDING * float(np.sqrt(2.0 * self.null))
-        sparse = isinstance(problem, SparseLeastSquares)
-        self.working = SparseWorkingSet(problem, target) if sparse else WorkingSet(problem)
+        self.working = WorkingSet(problem)
+        if isinstance(problem, SparseLeastSquares):
+            self.working = SparseWorkingSet(problem, target)
         self.w = start.copy()
         self._look()
 

@@ -58,7 +58,7 @@ class SparseWorkingSet(WorkingSet):
     def minimize(
         self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
     ) -> int:
-        """Minimise over the set, in place in its entries of w, as `WorkingSet`; g follows by Gram matrix."""
+        """Minimise over the set, in place in its entries of w; by columns, g stays as it is."""
         if self.has_gram:
             return super().minimize(g, w, penalty, tolerance, max_iter)
         index, m = self.index, self.size
