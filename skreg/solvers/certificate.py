@@ -207,8 +207,7 @@ class Certificate:
         # A column without variance still pays its penalty if its coefficient is not zero.
         idle = np.flatnonzero(~self.data & (w != 0.0))
         slack += self.penalty.of(idle).value(w[idle])
-        # A zero coefficient whose correlation is within its limit adds nothing, at any multiple of θ.
-        active = np.flatnonzero(self._judged & ((w != 0.0) | (np.abs(point.g) > self.penalty.l1)))
+        active = self._active
         gap = slack + float(gap_at(w[active], point._replace(g=point.g[active]), self.penalty.of(active)))
         # What is projected off is off by ε times a condition that is let pass.
         projection = _PROJECTION * gap if free.size else 0.0
@@ -216,9 +215,10 @@ class Certificate:
         return gap + projection + float(room_for_rounding(gap, paired, size, self.null, r_squared))
 
     @cached_property
-    def _judged(self) -> NDArray[np.bool_]:
+    def _active(self) -> IndexArray | slice:
         """Columns that have variance and are penalised."""
-        return self.data & ~self.penalty.free
+        active = self.data & ~self.penalty.free
+        return slice(None) if active.all() else np.flatnonzero(active)
 
     def _refined_point(self, w: FloatArray, r: FloatArray, margin: float) -> DualPoint:
         """Take the residual after Newton steps on the support, which need not be representable by any w.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skreg.solvers._kernels import minimize_on_columns
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import SparseLeastSquares
-from skreg.solvers.working_set import GRAM_LIMIT, WorkingSet
+from skreg.solvers.working_set import GRAM_LIMIT, NO_LEVELS, WorkingSet
 
 __all__ = ["SparseWorkingSet"]
 
@@ -50,17 +50,18 @@ class SparseWorkingSet(WorkingSet):
         self._data = np.empty(0)
         self._starts = np.zeros(1, dtype=np.intp)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every column that has variance is in a Gram matrix."""
-        return self.has_gram and super().is_complete
-
     def minimize(
-        self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
+        self,
+        g: FloatArray,
+        w: FloatArray,
+        penalty: ColumnPenalty,
+        tolerance: float,
+        max_iter: int,
+        levels: FloatArray = NO_LEVELS,
     ) -> int:
-        """Minimise over the set, in place in its entries of w; by columns, g stays as it is."""
+        """Minimise over the set, in place in its entries of w; by columns, g and `levels` do not count."""
         if self.has_gram:
-            return super().minimize(g, w, penalty, tolerance, max_iter)
+            return super().minimize(g, w, penalty, tolerance, max_iter, levels)
         index, m = self.index, self.size
         inner = w[index]
         if self._n_new > _FEW * m:
