@@ -712,25 +712,27 @@ cdef inline void scatter(double factor, const double *data, const integer *rows,
 
 
 def sparse_moments(const double[::1] data, const integer[::1] rows, const integer[::1] starts,
-                   const double[::1] u, double[::1] sums, double[::1] squares):
-    """uᵀD and the squared norms of the columns of D, in CSC; False if some column's rows do not ascend.
+                   const double[::1] u, const double[::1] r, double[::1] sums, double[::1] squares,
+                   double[::1] products):
+    """uᵀD, the squared norms of D's columns and Dᵀr in one pass; False if some column's rows do not ascend.
 
     An empty u stands for ones.
     """
     cdef Py_ssize_t j, k
     cdef bint ascending = True, weighted = u.shape[0] > 0
-    cdef double total, square
+    cdef double total, square, product
     cdef integer last
     with nogil:
         for j in range(starts.shape[0] - 1):
-            total = square = 0.0
+            total = square = product = 0.0
             last = -1
             for k in range(starts[j], starts[j + 1]):
                 ascending &= rows[k] > last
                 last = rows[k]
                 total += data[k] * u[rows[k]] if weighted else data[k]
                 square += data[k] * data[k]
-            sums[j], squares[j] = total, square
+                product += data[k] * r[rows[k]]
+            sums[j], squares[j], products[j] = total, square, product
     return ascending
 
 

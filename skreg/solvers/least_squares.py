@@ -348,25 +348,28 @@ class SparseLeastSquares(LeastSquares):
     def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
         self._weigh(sparse.csc_array(X, dtype=np.float64), weights)
-        sums, squares = np.empty((2, X.shape[1]))
-        if not sparse_moments(*self.matrix, self._u, sums, squares):
+        first = np.ascontiguousarray(self.b[:, 0])
+        sums, squares, products = np.empty((3, X.shape[1]))
+        if not sparse_moments(*self.matrix, self._u, first, sums, squares, products):
             # Rows twice in a column, or out of order. The caller's arrays stay as they are.
             X = sparse.csc_array(X, dtype=np.float64, copy=True)
             X.has_canonical_format = False
             X.sum_duplicates()
             self._weigh(X, weights)
-            sparse_moments(*self.matrix, self._u, sums, squares)
+            sparse_moments(*self.matrix, self._u, first, sums, squares, products)
         shift = sums / self.total_weight if fit_intercept else np.zeros_like(sums)
         self.x_mean = shift
         if np.any(squares - shift * sums < NEARLY_FULL * squares):
             stored, self.x_mean, shift = implicitly_centred(X, weights, centred=True)
             self._weigh(stored, weights)
-            sparse_moments(*self.matrix, self._u, sums, squares)
+            sparse_moments(*self.matrix, self._u, first, sums, squares, products)
         variance = squares - self.total_weight * shift**2
         self.x_scale = column_scale(variance, self.x_mean, self.total_weight)
         self.shift = shift * self.x_scale
         self.norms = variance * self.x_scale * self.x_scale
         self.n_stored = int(self.matrix[2][-1])
+        if self.n_targets == 1:
+            self.c = (products * self.x_scale - self.shift * (self.root_weights @ first))[:, None]
 
     def _weigh(self, stored: sparse.csc_array, weights: FloatArray) -> None:
         data, rows, starts = stored.data, stored.indices, stored.indptr

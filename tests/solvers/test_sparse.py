@@ -104,6 +104,7 @@ def test_sparse_and_dense_are_the_same_data_term_to_rounding(form, fit_intercept
     assert_array_equal(problem.x_scale, dense.x_scale)
     assert_allclose(problem.x_mean, dense.x_mean, **near)
     assert_allclose(problem.norms, dense.norms, **near)
+    assert_allclose(problem.c, dense.c, **near)
     assert_allclose(problem.columns(everything), dense.columns(everything), **near)
     assert_allclose(problem.product(w), dense.product(w), **near)
     assert_allclose(problem.adjoint(r), dense.adjoint(r), **near)
