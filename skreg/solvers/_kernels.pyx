@@ -736,6 +736,19 @@ def sparse_moments(const double[::1] data, const integer[::1] rows, const intege
     return ascending
 
 
+def sparse_has_duplicates(const integer[::1] rows, const integer[::1] starts, Py_ssize_t[::1] seen):
+    """Whether a column has a row twice. `seen` has room for every row, and holds −1."""
+    cdef Py_ssize_t j, k
+    with nogil:
+        for j in range(starts.shape[0] - 1):
+            for k in range(starts[j], starts[j + 1]):
+                if seen[rows[k]] == j:
+                    with gil:
+                        return True
+                seen[rows[k]] = j
+    return False
+
+
 def sparse_product(const double[::1] data, const integer[::1] rows, const integer[::1] starts,
                    const Py_ssize_t[::1] index, const double[::1] w, double[::1] out):
     """out += D[:, index]w, at the cost of the columns whose coefficients are not zero."""

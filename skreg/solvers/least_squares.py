@@ -23,6 +23,7 @@ from skreg.solvers._kernels import (
     sparse_adjoint,
     sparse_column_descent,
     sparse_gram,
+    sparse_has_duplicates,
     sparse_moments,
     sparse_product,
     subtract_columns,
@@ -350,8 +351,10 @@ class SparseLeastSquares(LeastSquares):
         self._weigh(sparse.csc_array(X, dtype=np.float64), weights)
         first = np.ascontiguousarray(self.b[:, 0])
         sums, squares, products = np.empty((3, X.shape[1]))
-        if not sparse_moments(*self.matrix, self._u, first, sums, squares, products):
-            # Rows twice in a column, or out of order. The caller's arrays stay as they are.
+        ascending = sparse_moments(*self.matrix, self._u, first, sums, squares, products)
+        # Rows may come in any order, but once: a square of a sum is not the sum of squares.
+        if not ascending and sparse_has_duplicates(*self.matrix[1:], np.full(self.n_rows, -1)):
+            # The caller's arrays stay as they are.
             X = sparse.csc_array(X, dtype=np.float64, copy=True)
             X.has_canonical_format = False
             X.sum_duplicates()

@@ -52,6 +52,17 @@ def with_duplicates(X):
     return sparse.csc_array((data[by_column], row[by_column], starts), shape=X.shape)
 
 
+def out_of_order(X):
+    X = sparse.csc_array(X)
+    for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+        X.data[start:end], X.indices[start:end] = (
+            X.data[start:end][::-1].copy(),
+            X.indices[start:end][::-1].copy(),
+        )
+    X.has_sorted_indices = X.has_canonical_format = False
+    return X
+
+
 def with_explicit_zeros(X):
     rows, columns = np.indices(X.shape)
     kept = (X != 0) | (np.random.default_rng(1).random(X.shape) < 0.3)
@@ -73,6 +84,7 @@ FORMS = {
     "int64": as_long,
     "mixed": with_mixed_indices,
     "duplicates": with_duplicates,
+    "out of order": out_of_order,
     "explicit zeros": with_explicit_zeros,
     "read-only": read_only,
 }
@@ -114,9 +126,10 @@ def test_sparse_and_dense_are_the_same_data_term_to_rounding(form, fit_intercept
         assert_array_equal(old, new)
 
 
-def test_the_caller_s_arrays_are_used_as_they_are():
+@pytest.mark.parametrize("form", [sparse.csc_array, out_of_order])
+def test_the_caller_s_arrays_are_used_as_they_are(form):
     X, y = sparse_data(50, 8, 0.2)
-    X = sparse.csc_array(X[:, 3:])  # without the nearly full column, which is stored centred
+    X = form(X[:, 3:])  # without the nearly full column, which is stored centred
     problem = SparseLeastSquares(X, y[:, None], np.ones(50), True)
     for mine, theirs in zip(problem.matrix, (X.data, X.indices, X.indptr), strict=True):
         assert np.shares_memory(mine, theirs)
