@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 # A Gram matrix is left for the columns when it has this many times their non-zeros.
-_GRAM_COST = 10.0
+_GRAM_COST = 5.0
 # Up to this size it is cheap whatever the columns.
 _SMALL = 256
 # Columns cost little until they are needed: more are taken at a time than with a Gram matrix.
@@ -41,6 +41,9 @@ class SparseWorkingSet(WorkingSet):
     """
 
     problem: SparseLeastSquares
+
+    # A look at the rows costs more beside the set than where data are dense: fewer, larger steps.
+    growth = 1.0
 
     def __init__(self, problem: SparseLeastSquares, target: int) -> None:
         super().__init__(problem)
@@ -94,7 +97,8 @@ class SparseWorkingSet(WorkingSet):
         self._n_stored += int(np.sum(starts[new + 1] - starts[new]))
         size = self.size + new.size
         dear = size > _SMALL and float(size) ** 2 > _GRAM_COST * self._n_stored
-        if self.has_gram and (dear or size > GRAM_LIMIT):
+        countable = self.problem.n_rows <= np.iinfo(np.int32).max
+        if self.has_gram and (dear or size > GRAM_LIMIT) and countable:
             self.has_gram = False
             self._gram = np.empty((0, 0))
             self._allocate(0)
