@@ -19,8 +19,9 @@ IndexArray = NDArray[np.intp]
 _GRAM_COST = 5.0
 # Up to this size it is cheap whatever the columns.
 _SMALL = 256
-# Columns cost little until they are needed: more are taken at a time than with a Gram matrix.
-_GROWTH = 3.0
+# Working sets grow by this part of the support; on columns, which cost little until they are needed, by more.
+_GROWTH = 1.0
+_COLUMNS_GROWTH = 3.0
 # A set with more than this part of new columns is solved to this part of the violations it starts from.
 _FEW = 0.002
 _ROUGH = 0.05
@@ -42,12 +43,10 @@ class SparseWorkingSet(WorkingSet):
 
     problem: SparseLeastSquares
 
-    # A look at the rows costs more beside the set than where data are dense: fewer, larger steps.
-    growth = 1.0
-
     def __init__(self, problem: SparseLeastSquares, target: int) -> None:
         super().__init__(problem)
         self.target = target
+        self._growth = _GROWTH
         self._n_stored = self._n_new = 0
         self._rows = np.empty(0, dtype=np.int32)
         self._data = np.empty(0)
@@ -102,7 +101,7 @@ class SparseWorkingSet(WorkingSet):
             self.has_gram = False
             self._gram = np.empty((0, 0))
             self._allocate(0)
-            self.growth = _GROWTH
+            self._growth = _COLUMNS_GROWTH
             self._copy(self.index)
         if self.has_gram:
             super()._add(new)
