@@ -169,7 +169,7 @@ def test_sparse_columns_stay_sparse_unless_nearly_full():
     rng = np.random.default_rng(7)
     X = np.where(rng.random((500, 3)) < np.array([0.05, 0.5, 1.0]), 10.0 + rng.standard_normal((500, 3)), 0.0)
     problem = SparseLeastSquares(sparse.csr_array(X), np.ones((500, 1)), np.ones(500), True)
-    assert problem.A.nnz == np.count_nonzero(X)
+    assert problem.n_stored == np.count_nonzero(X)
     assert_array_equal(problem.shift != 0, [True, True, False])
 
 
