@@ -11,6 +11,7 @@ each bracket being ≥ 0 by the Fenchel–Young inequality, and 0 exactly where 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -68,7 +69,9 @@ class DualPoint(NamedTuple):
         return self.miss_squared + 2.0 * (1.0 - c) * self.cross + (1.0 - c) ** 2 * self.theta_squared
 
 
-def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty) -> FloatArray:
+def dual_gap(
+    problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty | Sequence[ElasticNetPenalty]
+) -> FloatArray:
     """Bound E(coef) − min E from above for each target, at the best intercept.
 
     Parameters
@@ -77,8 +80,8 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
         The data term.
     coef : ndarray of shape (n_targets, n_features), float64
         Coefficients to judge, in the units of the data.
-    penalty : ElasticNetPenalty
-        The penalty term.
+    penalty : ElasticNetPenalty or sequence of n_targets of them
+        The penalty term, or that of each target.
 
     Returns
     -------
@@ -96,9 +99,10 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     judged = [k for k in range(problem.n_targets) if np.all(np.isfinite(coef[k]))]
     w = problem.coef_to_scaled(coef)[:, judged]
     g, r_squared = problem.correlation(w, judged)
-    certificate = Certificate(problem, problem.penalty_of(penalty, 0))
+    penalties = [penalty] * problem.n_targets if isinstance(penalty, ElasticNetPenalty) else penalty
+    certificate = Certificate(problem, problem.penalty_of(penalties[0], 0))
     for i, k in enumerate(judged):
-        certificate = certificate.of_target(k, problem.penalty_of(penalty, k))
+        certificate = certificate.of_target(k, problem.penalty_of(penalties[k], k))
         gaps[k] = certificate.residual_gap(w[:, i], g[:, i], float(r_squared[i]))
         if gaps[k] > _SMALL * certificate.null and certificate.is_worth_refining(w[:, i]):
             gaps[k] = min(gaps[k], certificate.refined_gap(w[:, i]))
@@ -138,8 +142,9 @@ class Certificate:
         self.unpenalized = unpenalized
 
     def of_target(self, target: int, penalty: ColumnPenalty) -> Certificate:
-        """Go on to another target, whose unpenalised columns are the same."""
-        return Certificate(self.problem, penalty, target, self.unpenalized)
+        """Go on to another target, with what is known of the unpenalised columns if they are the same."""
+        same = np.array_equal(penalty.free, self.penalty.free)
+        return Certificate(self.problem, penalty, target, self.unpenalized if same else None)
 
     def residual_gap(self, w: FloatArray, g: FloatArray, r_squared: float) -> float:
         """Bound the suboptimality of w by its residual as θ.

@@ -8,7 +8,9 @@ it can do without.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -56,13 +58,19 @@ class LeastSquares(ABC):
         The energy of w = 0, ½ Σ s (y − ȳ)², in the units of the data.
     n_stored : int
         How many numbers of X are held.
+    norms : ndarray of shape (n_features,)
+        Squared norms of A's columns, at least ¼ and below 1, or 0.
+    fit_intercept : bool
+        Whether A and b are centred.
     """
 
+    norms: FloatArray
     x_mean: FloatArray
     x_scale: FloatArray
     n_stored: int
 
     def __init__(self, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
+        self.fit_intercept = fit_intercept
         self.root_weights = np.sqrt(weights)
         self.total_weight = float(weights.sum())
         self.y_mean, rest = weighted_means(y, weights) if fit_intercept else np.zeros((2, y.shape[1]))
@@ -125,6 +133,42 @@ class LeastSquares(ABC):
     @abstractmethod
     def columns(self, index: IndexArray) -> FloatArray:
         """Extract A[:, index], dense, in Fortran order."""
+
+    @abstractmethod
+    def rows(self, index: Any) -> FloatArray:
+        """Extract A[index], dense, for a slice or an array of rows."""
+
+    @abstractmethod
+    def product_of_rows(self, index: Any, w: FloatArray) -> FloatArray:
+        """Compute A[index] w, for a slice or an array of rows."""
+
+    def moments(self, index: Any) -> Moments:
+        """Take the moments of some rows, in the units of A and b, each row with its weight.
+
+        The means are left from centring by the means of all rows, so they are small.
+        """
+        root = self.root_weights[index]
+        stored, scale, shift = self._stored_rows(index)
+        taken = Moments.from_data(
+            stored, self.b[index] / root[:, None], root * root, centred=self.fit_intercept
+        )
+        return replace(
+            taken,
+            x_mean=taken.x_mean * scale - shift,
+            gram=taken.gram * scale * scale[:, None],
+            xy=taken.xy * scale[:, None],
+        )
+
+    @abstractmethod
+    def _stored_rows(self, index: Any) -> tuple[Any, FloatArray, FloatArray]:
+        """Rows Z, a scale and a shift such that A[index] = diag(√s) (Z diag(scale) − 1 shiftᵀ)."""
+
+    def of_targets(self, targets: IndexArray) -> LeastSquares:
+        """Restrict the problem to some targets; it shares X with this one."""
+        part = copy.copy(self)
+        for name in ("b", "y_mean", "y_scale", "null_value"):
+            setattr(part, name, getattr(self, name)[..., targets])
+        return part
 
     def kernel(self, scale: FloatArray) -> FloatArray:
         """Compute A diag(scale) Aᵀ, of shape (n_rows, n_rows)."""
@@ -212,7 +256,6 @@ class DenseLeastSquares(LeastSquares):
         # float32 products would round to float32, and mixed ones copy X each time.
         self.X = X if X.dtype == np.float64 else X.astype(np.float64, order="F")
         self.n_stored = self.X.size
-        self.fit_intercept = fit_intercept
         self.weights = weights if np.any(weights != 1.0) else None
         self.x_mean = weights @ self.X / self.total_weight if fit_intercept else np.zeros(X.shape[1])
         squares = self._sums_of_squares(self.X)
@@ -238,12 +281,26 @@ class DenseLeastSquares(LeastSquares):
 
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""
+        return self.product_of_rows(slice(None), w)
+
+    def rows(self, index: Any) -> FloatArray:
+        """Extract A[index]."""
+        rows = self.X[index] - self.shift
+        rows *= self.x_scale
+        rows *= self.root_weights[index, None]
+        return rows
+
+    def product_of_rows(self, index: Any, w: FloatArray) -> FloatArray:
+        """Compute A[index] w."""
         v = w * self.x_scale[:, None]
-        fit = self.X @ v
+        fit = self.X[index] @ v
         fit -= self.shift @ v
         if self.weights is not None:
-            fit *= self.root_weights[:, None]
+            fit *= self.root_weights[index, None]
         return fit
+
+    def _stored_rows(self, index: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return self.X[index], self.x_scale, self.shift * self.x_scale
 
     def adjoint(self, r: FloatArray) -> FloatArray:
         """Compute Aᵀr."""
@@ -325,6 +382,24 @@ class SparseLeastSquares(LeastSquares):
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""
         return self.A @ w - np.outer(self.root_weights, self.shift @ w)
+
+    @cached_property
+    def _by_rows(self) -> sparse.csr_array:
+        return sparse.csr_array(self.A)
+
+    def rows(self, index: Any) -> FloatArray:
+        """Extract A[index]."""
+        dense = self._by_rows[index].toarray()
+        dense -= np.outer(self.root_weights[index], self.shift)
+        return dense
+
+    def product_of_rows(self, index: Any, w: FloatArray) -> FloatArray:
+        """Compute A[index] w."""
+        return self._by_rows[index] @ w - np.outer(self.root_weights[index], self.shift @ w)
+
+    def _stored_rows(self, index: Any) -> tuple[sparse.csr_array, FloatArray, FloatArray]:
+        unweighted = sparse.diags_array(1.0 / self.root_weights[index]) @ self._by_rows[index]
+        return unweighted, np.ones(self.n_features), self.shift
 
     def adjoint(self, r: FloatArray) -> FloatArray:
         """Compute Aᵀr."""

@@ -1,0 +1,166 @@
+"""Leave-one-out errors of ridge at every alpha, from one decomposition and no refit.
+
+With H the hat matrix of the fit (intercept and unpenalised columns included) and r = b − Hb its residuals,
+the error of row i in the fit without it is eᵢ = rᵢ / (1 − Hᵢᵢ).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skreg.penalties import ElasticNetPenalty
+from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.folds import ExplicitFold
+from skreg.solvers.spectral import Spectrum, compressed
+
+__all__ = ["LeaveOneOutErrors", "leave_one_out_errors", "leave_one_out_residuals"]
+
+FloatArray = NDArray[np.float64]
+
+# Rows are visited in blocks of about this many numbers.
+_BLOCK_SIZE = 2**18
+# 1 − Hᵢᵢ by subtraction keeps ten digits down to here; rows nearer to leverage 1 are refitted without.
+_LEVERAGE_ROOM = 1e-5
+# Where it is a sum of positive terms only those that vanish beside the filters need that.
+_VANISHING = 1e-10
+
+
+class LeaveOneOutErrors(NamedTuple):
+    """The mean over rows of sᵢeᵢ², and its standard error.
+
+    Parameters
+    ----------
+    mean, standard_error : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
+        In the units of y², averaged over the targets or target by target.
+    """
+
+    mean: FloatArray
+    standard_error: FloatArray
+
+
+def leave_one_out_errors(
+    spectrum: Spectrum,
+    penalty: ElasticNetPenalty,
+    alphas: FloatArray,
+    *,
+    n_samples: int,
+    per_target: bool,
+) -> LeaveOneOutErrors:
+    """Average the squared leave-one-out errors at every alpha.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        The decomposition.
+    penalty : ElasticNetPenalty
+        The penalty of alpha = 1.
+    alphas : ndarray of shape (n_alphas,)
+        Alphas ≥ 0; at 0 the fits are the limit of a vanishing penalty.
+    n_samples : int
+        How many rows the mean is over, rows of weight zero included.
+    per_target : bool
+        Whether to keep the targets apart.
+
+    Returns
+    -------
+    LeaveOneOutErrors
+        The means, and standard errors sd/√n.
+
+    References
+    ----------
+    Allen, D. M. (1974). The relationship between variable selection and data augmentation and a method for
+    prediction, Technometrics 16(1), 125-127; Craven, P. and Wahba, G. (1979). Smoothing noisy data with
+    spline functions, Numerische Mathematik 31, eq. 4.2.
+    """
+    n_targets = spectrum.problem.n_targets
+    first, second = np.zeros((2, *((alphas.size, n_targets) if per_target else (alphas.size,))))
+    for _rows, r, room in _residuals_and_room(spectrum, penalty, alphas):
+        if per_target:
+            squared = (r / room[:, None]) ** 2
+            first += squared.sum(axis=0).T
+            second += np.einsum("itk,itk->kt", squared, squared)
+        else:
+            squared = np.einsum("itk,itk->ik", r, r) / (room * room * n_targets)
+            first += squared.sum(axis=0)
+            second += np.einsum("ik,ik->k", squared, squared)
+    mean = first / n_samples
+    spread = np.maximum(second / n_samples - mean * mean, 0.0)
+    return LeaveOneOutErrors(mean, np.sqrt(spread / max(n_samples - 1, 1)))
+
+
+def leave_one_out_residuals(
+    spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray
+) -> FloatArray:
+    """Compute √sᵢ eᵢ for each row, target and alpha.
+
+    Parameters
+    ----------
+    spectrum, penalty, alphas
+        As for `leave_one_out_errors`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_targets, n_alphas)
+        Weighted errors of the rows of positive weight, in the units of y.
+    """
+    errors = np.empty((spectrum.problem.n_rows, spectrum.problem.n_targets, alphas.size))
+    for rows, r, room in _residuals_and_room(spectrum, penalty, alphas):
+        np.divide(r, room[:, None], out=errors[rows])
+    return errors
+
+
+def _residuals_and_room(
+    spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray
+) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+    """Yield blocks of rows, their residuals r (rows, n_targets, n_alphas) and 1 − Hᵢᵢ (rows, n_alphas)."""
+    problem = spectrum.problem
+    n_targets = problem.n_targets
+    b, projections = spectrum.rest / problem.y_scale, spectrum.projections / problem.y_scale
+    kept = spectrum.filters(alphas)
+    # r = Q ψ Qᵀb and 1 − Hᵢᵢ = Σ ψq² with ψ = 1 − φ if Q is complete, else b − Q φ Qᵀb and a difference.
+    filters = _lost(spectrum, alphas) if spectrum.is_complete else kept
+    worth = problem.n_rows * filters.size > 10 * filters.shape[1] ** 2 * filters.shape[0]
+    low, spread = compressed(filters) if worth else (filters, None)
+    width = low.shape[1]
+    mixed = (projections[:, :, None] * low[:, None, :]).reshape(len(low), n_targets * width)
+    vanishing = _VANISHING * filters.max(axis=0, initial=0.0)
+    step = max(64, _BLOCK_SIZE // max(1, len(low), n_targets * alphas.size))
+    with one_blas_thread():
+        for start in range(0, problem.n_rows, step):
+            rows = slice(start, min(start + step, problem.n_rows))
+            Q = spectrum.left(rows)
+            r = Q @ mixed
+            leverage = (Q * Q) @ low
+            if spread is not None:
+                r, leverage = r.reshape(-1, width) @ spread, leverage @ spread
+            r = r.reshape(-1, n_targets, alphas.size)
+            free = np.einsum("ij,ij->i", spectrum.free_basis[rows], spectrum.free_basis[rows])
+            if spectrum.is_complete:
+                room = leverage
+                full = np.any(room <= vanishing, axis=1) | (1.0 - free <= _VANISHING)
+            else:
+                np.subtract(b[rows, :, None], r, out=r)
+                room = (1.0 - free)[:, None] - leverage
+                full = np.any(room < _LEVERAGE_ROOM, axis=1)
+            for i in np.flatnonzero(full):
+                r[i], room[i] = _without(start + i, spectrum, penalty, alphas), 1.0
+            yield rows, r, room
+
+
+def _lost(spectrum: Spectrum, alphas: FloatArray) -> FloatArray:
+    """Compute ψ = α / (d + α), the share of each direction that the fit loses; for α = 0, its limit over α."""
+    d, alphas = spectrum.values[:, None], alphas * spectrum.columns.alpha_unit
+    least = spectrum.values.min(initial=np.inf)
+    limit = (d == 0.0) * 1.0 if least == 0.0 else least / d
+    with np.errstate(invalid="ignore"):  # 0/0, replaced by the limit
+        return np.where(alphas > 0.0, alphas / (d + alphas), limit)
+
+
+def _without(i: int, spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray) -> FloatArray:
+    """Refit without row i, and return its error at every alpha, (n_targets, n_alphas)."""
+    rows = np.arange(spectrum.problem.n_rows)
+    return ExplicitFold(spectrum.problem, penalty, np.delete(rows, i), rows[i : i + 1], alphas).residuals()[0]
