@@ -27,6 +27,10 @@ _BLOCK_SIZE = 2**18
 _LEVERAGE_ROOM = 1e-5
 # Where it is a sum of positive terms only those that vanish beside the filters need that.
 _VANISHING = 1e-10
+# Squares by their quadratic form are trusted above this part of its terms.
+_QUADRATIC_FORM = 1e-7
+# Compressing the filters pays from so many rows an alpha.
+_WORTH = 20
 
 
 class LeaveOneOutErrors(NamedTuple):
@@ -78,13 +82,14 @@ def leave_one_out_errors(
     """
     n_targets = spectrum.problem.n_targets
     first, second = np.zeros((2, *((alphas.size, n_targets) if per_target else (alphas.size,))))
-    for _rows, r, room in _residuals_and_room(spectrum, penalty, alphas):
+    for block in _blocks(spectrum, penalty, alphas):
+        room = block.room
         if per_target:
-            squared = (r / room[:, None]) ** 2
+            squared = (block.residuals() / room[:, None]) ** 2
             first += squared.sum(axis=0).T
             second += np.einsum("itk,itk->kt", squared, squared)
         else:
-            squared = np.einsum("itk,itk->ik", r, r) / (room * room * n_targets)
+            squared = block.squared_residuals() / (room * room * n_targets)
             first += squared.sum(axis=0)
             second += np.einsum("ik,ik->k", squared, squared)
     mean = first / n_samples
@@ -108,47 +113,115 @@ def leave_one_out_residuals(
         Weighted errors of the rows of positive weight, in the units of y.
     """
     errors = np.empty((spectrum.problem.n_rows, spectrum.problem.n_targets, alphas.size))
-    for rows, r, room in _residuals_and_room(spectrum, penalty, alphas):
-        np.divide(r, room[:, None], out=errors[rows])
+    for block in _blocks(spectrum, penalty, alphas):
+        np.divide(block.residuals(), block.room[:, None], out=errors[block.rows])
     return errors
 
 
-def _residuals_and_room(
-    spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray
-) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
-    """Yield blocks of rows, their residuals r (rows, n_targets, n_alphas) and 1 − Hᵢᵢ (rows, n_alphas)."""
+class _Block:
+    """Residuals r = offset + mixture · spread of some rows at every alpha, and their 1 − Hᵢᵢ.
+
+    Parameters
+    ----------
+    rows : slice
+        Which rows.
+    room : ndarray of shape (n_rows, n_alphas)
+        1 − Hᵢᵢ.
+    mixture : ndarray of shape (n_rows, n_targets, width)
+        Coordinates of the residuals, less the offset.
+    offset : ndarray of shape (n_rows, n_targets) or None
+        What does not depend on alpha.
+    spread : ndarray of shape (width, n_alphas) or None
+        From coordinates to alphas; None if they are the alphas.
+    refitted : dict
+        The rows at which r is another: their index in the block, and errors (n_targets, n_alphas).
+    """
+
+    def __init__(
+        self,
+        rows: slice,
+        room: FloatArray,
+        mixture: FloatArray,
+        offset: FloatArray | None,
+        spread: FloatArray | None,
+        refitted: dict[int, FloatArray],
+    ) -> None:
+        self.rows, self.room, self.refitted = rows, room, refitted
+        self._mixture, self._offset, self._spread = mixture, offset, spread
+
+    def residuals(self) -> FloatArray:
+        """Compute r, of shape (n_rows, n_targets, n_alphas)."""
+        n, n_targets, width = self._mixture.shape
+        r = self._mixture
+        if self._spread is not None:
+            r = (r.reshape(-1, width) @ self._spread).reshape(n, n_targets, -1)
+        if self._offset is not None:
+            r += self._offset[:, :, None]
+        for i, errors in self.refitted.items():
+            r[i] = errors
+        return r
+
+    def squared_residuals(self) -> FloatArray:
+        """Compute Σ r² over the targets, of shape (n_rows, n_alphas)."""
+        n, n_targets, width = self._mixture.shape
+        if self._spread is not None and n_targets > width:
+            squared = self._by_quadratic_form()
+            if squared is not None:
+                return squared
+        r = self.residuals()
+        return np.einsum("itk,itk->ik", r, r)
+
+    def _by_quadratic_form(self) -> FloatArray | None:
+        """Σ r² = zᵀ (Σ m mᵀ) z for coordinates m and a spread z; None where that would cancel."""
+        coordinates, spread = self._mixture, self._spread
+        if self._offset is not None:
+            coordinates = np.concatenate([self._offset[:, :, None], coordinates], axis=2)
+            spread = np.vstack([np.ones(self.room.shape[1]), spread])
+        n, _n_targets, width = coordinates.shape
+        forms = np.matmul(coordinates.transpose(0, 2, 1), coordinates)
+        pairs = (spread[:, None] * spread).reshape(width * width, -1)
+        squared = forms.reshape(n, -1) @ pairs
+        terms = np.einsum("ijj->ij", forms) @ spread**2
+        if np.any(squared <= _QUADRATIC_FORM * terms):
+            return None
+        for i, errors in self.refitted.items():
+            squared[i] = np.einsum("tk,tk->k", errors, errors)
+        return squared
+
+
+def _blocks(spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray) -> Iterator[_Block]:
+    """Yield the rows in blocks."""
     problem = spectrum.problem
     n_targets = problem.n_targets
-    b, projections = spectrum.rest / problem.y_scale, spectrum.projections / problem.y_scale
-    kept = spectrum.filters(alphas)
+    projections = spectrum.projections / problem.y_scale
     # r = Q ψ Qᵀb and 1 − Hᵢᵢ = Σ ψq² with ψ = 1 − φ if Q is complete, else b − Q φ Qᵀb and a difference.
-    filters = _lost(spectrum, alphas) if spectrum.is_complete else kept
-    worth = problem.n_rows * filters.size > 10 * filters.shape[1] ** 2 * filters.shape[0]
+    filters = _lost(spectrum, alphas) if spectrum.is_complete else spectrum.filters(alphas)
+    worth = problem.n_rows > _WORTH * alphas.size
     low, spread = compressed(filters) if worth else (filters, None)
     width = low.shape[1]
     mixed = (projections[:, :, None] * low[:, None, :]).reshape(len(low), n_targets * width)
+    if not spectrum.is_complete:
+        mixed = -mixed
     vanishing = _VANISHING * filters.max(axis=0, initial=0.0)
     step = max(64, _BLOCK_SIZE // max(1, len(low), n_targets * alphas.size))
     with one_blas_thread():
         for start in range(0, problem.n_rows, step):
             rows = slice(start, min(start + step, problem.n_rows))
             Q = spectrum.left(rows)
-            r = Q @ mixed
+            mixture = (Q @ mixed).reshape(len(Q), n_targets, width)
             leverage = (Q * Q) @ low
             if spread is not None:
-                r, leverage = r.reshape(-1, width) @ spread, leverage @ spread
-            r = r.reshape(-1, n_targets, alphas.size)
+                leverage = leverage @ spread
             free = np.einsum("ij,ij->i", spectrum.free_basis[rows], spectrum.free_basis[rows])
             if spectrum.is_complete:
-                room = leverage
+                room, offset = leverage, None
                 full = np.any(room <= vanishing, axis=1) | (1.0 - free <= _VANISHING)
             else:
-                np.subtract(b[rows, :, None], r, out=r)
-                room = (1.0 - free)[:, None] - leverage
+                room, offset = (1.0 - free)[:, None] - leverage, spectrum.rest[rows] / problem.y_scale
                 full = np.any(room < _LEVERAGE_ROOM, axis=1)
-            for i in np.flatnonzero(full):
-                r[i], room[i] = _without(start + i, spectrum, penalty, alphas), 1.0
-            yield rows, r, room
+            refitted = {int(i): _without(start + int(i), spectrum, penalty, alphas) for i in np.flatnonzero(full)}
+            room[full] = 1.0
+            yield _Block(rows, room, mixture, offset, spread, refitted)
 
 
 def _lost(spectrum: Spectrum, alphas: FloatArray) -> FloatArray:
