@@ -21,6 +21,7 @@ from scipy import linalg
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
+from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares, power_of_two_scale
 from skreg.solvers.ridge import Refinement, solve_ridge, trusted_svd
 from skreg.solvers.solution import Solution
@@ -158,6 +159,19 @@ class Spectrum:
         d = self.values[:, None]
         with np.errstate(invalid="ignore"):  # 0/0 where neither the data nor the penalty say anything
             return np.where(d > 0.0, d / (d + alphas * self.columns.alpha_unit), 0.0)
+
+    def alpha_grid(self, n_alphas: int) -> FloatArray:
+        """Space alphas evenly in log over what matters, decreasing.
+
+        From ten times the largest eigenvalue, where φ < 1/11 everywhere, to a tenth of the smallest, where
+        φ > 10/11, or 10⁻⁶ of the largest if that is more.
+        """
+        largest = self.values.max(initial=0.0)
+        if largest == 0.0:
+            return np.geomspace(10.0, 0.1, n_alphas)
+        smallest = 0.1 * np.min(self.values[self.values > 1e-12 * largest])
+        ends = np.array([10.0 * largest, max(smallest, 1e-6 * largest)]) / self.columns.alpha_unit
+        return np.geomspace(*ends, n_alphas)
 
     def solve(self, alphas: FloatArray) -> FloatArray | None:
         """Find the minimiser for each target at its own alpha, refined with the residual of the rows.
@@ -315,6 +329,7 @@ def solve_ridge_by_target(
     problem: LeastSquares,
     penalties: Sequence[ElasticNetPenalty],
     *,
+    tol: float = 1e-8,
     max_iter: int = 1000,
     spectrum: Spectrum | None = None,
 ) -> Solution:
@@ -325,9 +340,9 @@ def solve_ridge_by_target(
     problem : LeastSquares
         The data term.
     penalties : sequence of n_targets ElasticNetPenalty
-        The penalty of each target, with l1 = 0 and the same factors.
-    max_iter : int, default=1000
-        As for `solve_ridge`.
+        The penalty of each target, with l1 = 0, and the same factors and sign constraint.
+    tol, max_iter
+        As for `solve_ridge` and, under a sign constraint, `solve_elastic_net`.
     spectrum : Spectrum, optional
         The decomposition, if there is one already.
 
@@ -340,8 +355,9 @@ def solve_ridge_by_target(
     coef = np.full((problem.n_targets, problem.n_features), np.nan)
     gaps = np.full(problem.n_targets, np.inf)
     n_iter = np.ones(problem.n_targets, dtype=int)
+    positive = penalties[0].positive
     with one_blas_thread():
-        if spectrum is None and np.unique(strengths).size > 1 and _is_decomposable(problem):
+        if spectrum is None and not positive and np.unique(strengths).size > 1 and _is_decomposable(problem):
             smallest = float(np.min(strengths[strengths > 0.0]))
             spectrum = Spectrum(problem, L2(1.0, factors=penalties[0].factors), smallest)
         w = None if spectrum is None else spectrum.solve(strengths)
@@ -352,7 +368,11 @@ def solve_ridge_by_target(
         again = ~(gaps <= _GAP * problem.null_value) | (strengths == 0.0)
         for strength in np.unique(strengths[again]):
             targets = np.flatnonzero(again & (strengths == strength))
-            alone = solve_ridge(problem.of_targets(targets), penalties[targets[0]], max_iter=max_iter)
+            part, penalty = problem.of_targets(targets), penalties[targets[0]]
+            if positive:
+                alone = solve_elastic_net(part, penalty, tol=tol, max_iter=max_iter)
+            else:
+                alone = solve_ridge(part, penalty, max_iter=max_iter)
             coef[targets], gaps[targets], n_iter[targets] = alone.coef, alone.dual_gap, alone.n_iter
     return Solution(coef=coef, dual_gap=gaps, n_iter=n_iter)
 
