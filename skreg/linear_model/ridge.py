@@ -108,7 +108,7 @@ class Ridge(LinearModel):
         return L2(float(alpha), factors=self.penalty_weights, positive=self.positive)
 
     def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
-        if np.ndim(self.alpha) == 0:
+        if np.size(self.alpha) == 1:
             return self._penalty(problem.total_weight)
         if len(self.alpha) != problem.n_targets:
             raise ValueError(

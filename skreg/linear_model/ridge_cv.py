@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -126,10 +127,9 @@ class RidgeCV(LinearModel):
 
     Notes
     -----
-    Weights count in every error: rows of weight zero are absent, and with folds an integer weight is as many
-    equal rows in one fold. Leave-one-out leaves a row out with all of its weight, and its mean is
-    Σ sᵢeᵢ² / n_samples, as in scikit-learn. In folds scikit-learn weighs the errors under metadata routing
-    only.
+    Weights count in every error, as in scikit-learn: rows of weight zero are absent, and with folds an integer
+    weight is as many equal rows in one fold. Leave-one-out leaves a row out with all of its weight, and its
+    mean is Σ sᵢeᵢ² / n_samples. Every fold counts the same in the mean over folds.
 
     Sparse X is decomposed with at most 5000 rows or columns.
 
@@ -207,10 +207,14 @@ class RidgeCV(LinearModel):
         -----
         ConvergenceWarning
             If the duality gap of the final fit is above `tol`.
+        UserWarning
+            If `scoring` cannot take the weights.
         """
         with unchanged_on_failure(self):
             score_params, split_params = self._route(sample_weight, params)
             X, y, weights, problem = self._validate(X, y, sample_weight)
+            if "sample_weight" in score_params:
+                score_params = {**score_params, "sample_weight": weights}
             for name in ("cv_results_", "mse_path_", "score_path_"):  # of an earlier fit
                 vars(self).pop(name, None)
             unit = L2(1.0, factors=self.penalty_weights)
@@ -294,7 +298,14 @@ class RidgeCV(LinearModel):
                 "sklearn.set_config(enable_metadata_routing=True); cv=list(splitter.split(X, y, groups)) does "
                 "without."
             )
-        if sample_weight is None or self.scoring is None or not _takes_weights(self._scorer()):
+        if sample_weight is None or self.scoring is None:
+            return {}, {}
+        if not _takes_weights(self._scorer()):
+            warnings.warn(
+                f"scoring={self.scoring!r} takes no sample_weight: rows of positive weight count the same in it.",
+                UserWarning,
+                stacklevel=3,
+            )
             return {}, {}
         return {"sample_weight": sample_weight}, {}
 
@@ -524,9 +535,8 @@ def _takes_weights(scorer) -> bool:
 
 def _of_rows(value, rows: IndexArray, n_samples: int):
     """Take rows of metadata that has one entry a row."""
-    if np.ndim(value) > 0 and len(value) == n_samples:
-        return np.asarray(value)[rows]
-    return value
+    values = np.asarray(value)
+    return values[rows] if values.ndim > 0 and len(values) == n_samples else value
 
 
 def _as_indices(rows, n_samples: int, split: int) -> IndexArray:

@@ -184,7 +184,8 @@ class Fold(ABC):
         """V (D + α)⁻¹ moved for every target and alpha, of shape (len(V), n_targets · n_alphas)."""
         with np.errstate(divide="ignore"):
             inverse = np.where(values[:, None] > 0.0, 1.0 / (values[:, None] + self.alphas[chosen]), 0.0)
-        return V @ (moved[:, :, None] * inverse[:, None, :]).reshape(values.size, -1)
+        rank, n_targets = moved.shape
+        return V @ (moved[:, :, None] * inverse[:, None, :]).reshape(rank, n_targets * inverse.shape[1])
 
 
 class MomentFold(Fold):
@@ -286,9 +287,9 @@ class KernelFold(_ProjectedFold):
         size = float(np.max(np.diag(inner)))
         inner, cross = self._less_free(inner, cross)
         U, _E = self._free
-        inner -= (inner @ U) @ U.T
+        inner, cross = (part - (part @ U) @ U.T for part in (inner, cross))
         b, self._test_b = self._targets()
-        self.values, Q = decompose_square(inner)
+        self.values, Q = decompose_square(inner, size)
         # What is projected off counts: it leaves its rounding behind.
         self.largest_value = max(float(self.values.max(initial=0.0)), size)
         self._moved = Q.T @ b

@@ -220,9 +220,9 @@ class Spectrum:
         gram *= f
         gram *= f[:, None]
         along_free = problem.adjoint(self._free_columns)[index].T * f
-        size = np.max(np.diag(gram), initial=0.0)
+        size = float(np.max(np.diag(gram), initial=0.0)) if self.columns.free.size else 0.0
         gram -= along_free.T @ along_free
-        self.values, V = decompose_square(gram)
+        self.values, V = decompose_square(gram, size)
         if not self._is_accurate(smallest_alpha, size):
             return False
         self._right, scaled = V, V / np.sqrt(self.values)
@@ -277,12 +277,15 @@ class Spectrum:
         self._left, self.values, self.projections = Q, values**2, Q.T @ self.rest
 
 
-def decompose_square(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Find the eigenvalues above rounding of a symmetric matrix, which is overwritten, and their vectors."""
+def decompose_square(matrix: FloatArray, size: float = 0.0) -> tuple[FloatArray, FloatArray]:
+    """Find the eigenvalues above rounding of a symmetric matrix, which is overwritten, and their vectors.
+
+    Rounding is that of numbers of a `size`, if the matrix is what a projection left of such.
+    """
     if matrix.shape[0] == 0:
         return np.zeros(0), np.zeros((0, 0))
     values, vectors = linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
-    data = values > max(values[-1], 0.0) * values.size * _EPSILON
+    data = values > max(values[-1], size) * values.size * _EPSILON
     return values[data], vectors[:, data]
 
 
