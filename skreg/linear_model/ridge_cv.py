@@ -238,7 +238,9 @@ class RidgeCV(LinearModel):
             if spectrum is None and isinstance(penalty, ElasticNetPenalty):
                 solution = self._solve(problem, penalty)
             else:
-                penalties = [penalty] * problem.n_targets if isinstance(penalty, ElasticNetPenalty) else penalty
+                penalties = (
+                    [penalty] * problem.n_targets if isinstance(penalty, ElasticNetPenalty) else penalty
+                )
                 solution = solve_ridge_by_target(
                     problem, penalties, max_iter=self.max_iter, spectrum=spectrum
                 )
@@ -370,7 +372,9 @@ class RidgeCV(LinearModel):
                 squared, scores = data.judge_by_predictions(fold, scorer, score_params)
             return data.averaged(squared.T / fold.total_weight), scores
 
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(delayed(judge)(i) for i in range(len(splits)))
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(judge)(i) for i in range(len(splits))
+        )
         self.mse_path_ = np.stack([mse for mse, _scores in results], axis=1)
         self.score_path_ = np.stack([scores for _mse, scores in results], axis=1)
         by_fold = np.moveaxis(self.score_path_, 1, -1)
@@ -379,7 +383,9 @@ class RidgeCV(LinearModel):
     def _select(self) -> None:
         if not np.all(np.isfinite(self.mean_score_)):
             worst = self.alphas_[~np.isfinite(self.mean_score_.reshape(self.alphas_.size, -1)).all(axis=1)][0]
-            raise ValueError(f"The score is not a finite number at alpha={worst:g}, scoring={self.scoring!r}.")
+            raise ValueError(
+                f"The score is not a finite number at alpha={worst:g}, scoring={self.scoring!r}."
+            )
         errors = -self.mean_score_.reshape(self.alphas_.size, -1)
         spread = self.standard_error_.reshape(errors.shape)
         columns = [(errors[:, t], spread[:, t]) for t in range(errors.shape[1])]
@@ -391,7 +397,11 @@ class RidgeCV(LinearModel):
         alpha, alpha_1se = self.alphas_[chosen[self.selection_rule]], self.alphas_[chosen["1se"]]
         alpha_1se = np.where(np.isfinite(spread).all(axis=0), alpha_1se, np.nan)
         if self.mean_score_.ndim == 1:
-            self.alpha_, self.alpha_1se_, self.best_score_ = float(alpha[0]), float(alpha_1se[0]), float(best[0])
+            self.alpha_, self.alpha_1se_, self.best_score_ = (
+                float(alpha[0]),
+                float(alpha_1se[0]),
+                float(best[0]),
+            )
         else:
             self.alpha_, self.alpha_1se_, self.best_score_ = alpha, alpha_1se, best
 

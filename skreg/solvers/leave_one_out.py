@@ -97,9 +97,7 @@ def leave_one_out_errors(
     return LeaveOneOutErrors(mean, np.sqrt(spread / max(n_samples - 1, 1)))
 
 
-def leave_one_out_residuals(
-    spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray
-) -> FloatArray:
+def leave_one_out_residuals(spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray) -> FloatArray:
     """Compute √sᵢ eᵢ for each row, target and alpha.
 
     Parameters
@@ -219,7 +217,9 @@ def _blocks(spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray) 
             else:
                 room, offset = (1.0 - free)[:, None] - leverage, spectrum.rest[rows] / problem.y_scale
                 full = np.any(room < _LEVERAGE_ROOM, axis=1)
-            refitted = {int(i): _without(start + int(i), spectrum, penalty, alphas) for i in np.flatnonzero(full)}
+            refitted = {
+                int(i): _without(start + int(i), spectrum, penalty, alphas) for i in np.flatnonzero(full)
+            }
             room[full] = 1.0
             yield _Block(rows, room, mixture, offset, spread, refitted)
 

@@ -26,7 +26,14 @@ from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares, power_
 from skreg.solvers.ridge import Refinement, solve_ridge, trusted_svd
 from skreg.solvers.solution import Solution
 
-__all__ = ["PenalizedColumns", "Spectrum", "compressed", "decompose_square", "solve_ridge_by_target", "without_rounding"]
+__all__ = [
+    "PenalizedColumns",
+    "Spectrum",
+    "compressed",
+    "decompose_square",
+    "solve_ridge_by_target",
+    "without_rounding",
+]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]

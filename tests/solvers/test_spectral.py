@@ -93,7 +93,9 @@ def test_leave_one_out_errors_are_those_of_refits(shape, kind, fit_intercept):
     X, y, weights = data_of_kind(*shape, kind)
     n = len(X)
     expected = np.concatenate(
-        refitted_errors(X, y, weights, leaving_out(n, np.arange(n)[:, None]), np.ones(shape[1]), fit_intercept)
+        refitted_errors(
+            X, y, weights, leaving_out(n, np.arange(n)[:, None]), np.ones(shape[1]), fit_intercept
+        )
     )
     for layout in (np.asarray, np.asfortranarray, sparse.csr_array):
         problem, penalty = problem_and_penalty(layout(X), y, weights, fit_intercept)
@@ -132,15 +134,11 @@ def test_unpenalised_columns_are_fitted_in_full_without_the_rows_left_out(shape,
     n = len(X)
     one, some = np.arange(n)[:, None], np.array_split(np.arange(n), 3)
     problem, penalty = problem_and_penalty(X, y, weights, fit_intercept, factors)
-    expected = np.concatenate(
-        refitted_errors(X, y, weights, leaving_out(n, one), factors, fit_intercept)
-    )
+    expected = np.concatenate(refitted_errors(X, y, weights, leaving_out(n, one), factors, fit_intercept))
     spectrum = Spectrum(problem, penalty, ALPHAS.min())
     assert_same_errors(leave_one_out_residuals(spectrum, penalty, ALPHAS), expected, 1e-9)
     shared = Folds(problem, penalty, leaving_out(n, some), ALPHAS)
-    for i, errors in enumerate(
-        refitted_errors(X, y, weights, leaving_out(n, some), factors, fit_intercept)
-    ):
+    for i, errors in enumerate(refitted_errors(X, y, weights, leaving_out(n, some), factors, fit_intercept)):
         assert_same_errors(shared.fit(i).residuals(), errors, 1e-9)
 
 
@@ -387,5 +385,7 @@ def test_sparse_data_too_large_for_a_decomposition_are_refused(monkeypatch):
     monkeypatch.setattr(spectral, "_LARGEST_SIDE", 10)
     X = sparse.random(30, 20, density=0.3, random_state=0, format="csr")
     problem, penalty = problem_and_penalty(X, np.ones((30, 1)), np.ones(30))
-    with pytest.raises(ValueError, match=r"X is sparse with 30 rows and 20 columns.*at most 10.*GridSearchCV"):
+    with pytest.raises(
+        ValueError, match=r"X is sparse with 30 rows and 20 columns.*at most 10.*GridSearchCV"
+    ):
         Spectrum(problem, penalty, 1.0)
