@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from inspect import Parameter, signature
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -31,8 +28,9 @@ from skreg.linear_model.alpha_selection import (
     fold_mean_and_standard_error,
     select_alpha,
 )
+from skreg.linear_model.scores import FORMULAS, ScoredData, takes_weights
 from skreg.penalties import L2, ElasticNetPenalty
-from skreg.solvers.folds import Fold, Folds
+from skreg.solvers.folds import Folds
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.leave_one_out import leave_one_out_errors, leave_one_out_residuals
 from skreg.solvers.ridge import solve_ridge
@@ -42,10 +40,6 @@ from skreg.solvers.spectral import Spectrum, solve_ridge_by_target
 __all__ = ["RidgeCV"]
 
 FloatArray = NDArray[np.float64]
-IndexArray = NDArray[np.intp]
-
-# Predictions are held this many at a time (400 MB).
-_PREDICTIONS = 50_000_000
 
 
 class RidgeCV(LinearModel):
@@ -127,9 +121,9 @@ class RidgeCV(LinearModel):
 
     Notes
     -----
-    Weights count in every error, as in scikit-learn: rows of weight zero are absent, and with folds an integer
-    weight is as many equal rows in one fold. Leave-one-out leaves a row out with all of its weight, and its
-    mean is Σ sᵢeᵢ² / n_samples. Every fold counts the same in the mean over folds.
+    Weights count in every error, as in scikit-learn: rows of weight zero are absent, and with folds an
+    integer weight is as many equal rows in one fold. Leave-one-out leaves a row out with all of its weight,
+    and its mean is Σ sᵢeᵢ² / n_samples. Every fold counts the same in the mean over folds.
 
     Sparse X is decomposed with at most 5000 rows or columns.
 
@@ -224,7 +218,7 @@ class RidgeCV(LinearModel):
                 self.alphas_ = spectrum.alpha_grid(int(self.alphas))
             else:
                 self.alphas_ = np.array(self._given_alphas(), dtype=np.float64)
-            scored = _Scored(
+            scored = ScoredData(
                 X, y, weights, problem, unit, self.alphas_, self.alpha_per_target and problem.n_targets > 1
             )
             if self.cv is None:
@@ -235,15 +229,11 @@ class RidgeCV(LinearModel):
                 self._k_fold(scored, score_params, split_params)
             self._select()
             penalty = self._fitted_penalty(problem)
-            if spectrum is None and isinstance(penalty, ElasticNetPenalty):
+            if spectrum is None and np.ndim(self.alpha_) == 0:
                 solution = self._solve(problem, penalty)
             else:
-                penalties = (
-                    [penalty] * problem.n_targets if isinstance(penalty, ElasticNetPenalty) else penalty
-                )
-                solution = solve_ridge_by_target(
-                    problem, penalties, max_iter=self.max_iter, spectrum=spectrum
-                )
+                each = [L2(alpha, factors=self.penalty_weights) for alpha in self._alpha_of_targets(problem)]
+                solution = solve_ridge_by_target(problem, each, max_iter=self.max_iter, spectrum=spectrum)
             self._warn_unless_converged(solution, problem)
             self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
         return self
@@ -280,8 +270,8 @@ class RidgeCV(LinearModel):
             )
         if self.cv is None and self.scoring is not None and self.selection_rule == "1se":
             raise ValueError(
-                "selection_rule='1se' needs a standard error: leave-one-out with a scoring makes one score of "
-                "all rows. Leave scoring=None, or give cv a number of folds."
+                "selection_rule='1se' needs a standard error: leave-one-out with a scoring makes one score "
+                "of all rows. Leave scoring=None, or give cv a number of folds."
             )
 
     def _given_alphas(self) -> FloatArray:
@@ -297,14 +287,14 @@ class RidgeCV(LinearModel):
         if params:
             raise ValueError(
                 f"fit got {', '.join(sorted(params))}, which goes to a splitter or a scorer only under "
-                "sklearn.set_config(enable_metadata_routing=True); cv=list(splitter.split(X, y, groups)) does "
-                "without."
+                "sklearn.set_config(enable_metadata_routing=True); cv=list(splitter.split(X, y, groups)) "
+                "does without."
             )
         if sample_weight is None or self.scoring is None:
             return {}, {}
-        if not _takes_weights(self._scorer()):
+        if not takes_weights(self._scorer()):
             warnings.warn(
-                f"scoring={self.scoring!r} takes no sample_weight: rows of positive weight count the same in it.",
+                f"scoring={self.scoring!r} takes no sample_weight: rows of positive weight count the same.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -319,48 +309,41 @@ class RidgeCV(LinearModel):
         routing = get_config()["enable_metadata_routing"]
         return scorer.set_score_request(sample_weight=True) if routing else scorer
 
-    def _leave_one_out(self, data: _Scored, spectrum: Spectrum, score_params: dict[str, Any]) -> None:
+    def _leave_one_out(self, data: ScoredData, spectrum: Spectrum, score_params: dict[str, Any]) -> None:
         n_samples, problem, alphas = len(data.y), data.problem, data.alphas
         if problem.n_rows < 2:
             raise ValueError(
                 f"Leave-one-out needs two rows of positive weight, got n_samples = {problem.n_rows} of them."
             )
-        residuals = None
-        if self.store_cv_results or self.scoring is not None:
-            residuals = leave_one_out_residuals
-        if self.scoring is None:
+        by_errors = self.scoring is None
+        if self.store_cv_results:
+            absent = 0.0 if by_errors else np.nan
+            self.cv_results_ = np.full((n_samples, *data.y.shape[1:], alphas.size), absent)
+        if by_errors:
             errors = leave_one_out_errors(
                 spectrum, data.unit, alphas, n_samples=n_samples, per_target=data.per_target
             )
             self.mean_score_, self.standard_error_ = -errors.mean, errors.standard_error
-        else:
-            self.mean_score_ = np.empty((alphas.size, *data.per_target_shape))
-            self.standard_error_ = np.full_like(self.mean_score_, np.nan)
-        if residuals is None:
+        if by_errors and not self.store_cv_results:
             return
-        if self.store_cv_results:
-            left_out = 0.0 if self.scoring is None else np.nan
-            self.cv_results_ = np.full((n_samples, *data.y.shape[1:], alphas.size), left_out)
-        everything = np.arange(problem.n_rows)
-        step = max(1, _PREDICTIONS // (problem.n_rows * problem.n_targets))
-        for start in range(0, alphas.size, step):
-            chosen = slice(start, start + step)
-            errors = residuals(spectrum, data.unit, alphas[chosen])
-            if self.scoring is None:
-                values = errors**2
-            else:
-                values = data.predictions(everything, errors)
-                scores = data.scores(everything, values, self._scorer(), score_params)
-                self.mean_score_[chosen] = scores
+        scores, scorer, rows = [], self._scorer(), np.arange(problem.n_rows)
+        for chosen in data.parts(problem.n_rows):
+            residuals = leave_one_out_residuals(spectrum, data.unit, alphas[chosen])
+            values = residuals**2 if by_errors else data.predictions(rows, residuals)
+            if not by_errors:
+                scores.append(data.scores(rows, values, scorer, score_params))
             if self.store_cv_results:
                 shape = (problem.n_rows, *data.y.shape[1:], -1)
                 self.cv_results_[data.kept, ..., chosen] = values.reshape(shape)
+        if not by_errors:
+            self.mean_score_ = np.concatenate(scores)
+            self.standard_error_ = np.full_like(self.mean_score_, np.nan)
 
-    def _k_fold(self, data: _Scored, score_params: dict[str, Any], split_params: dict[str, Any]) -> None:
+    def _k_fold(self, data: ScoredData, score_params: dict[str, Any], split_params: dict[str, Any]) -> None:
         splits = data.splits(check_cv(self.cv).split(data.X, data.y, **split_params))
         folds = Folds(data.problem, data.unit, splits, data.alphas)
         by_name = self.scoring is None or not get_config()["enable_metadata_routing"]
-        formula = _FORMULAS.get(self.scoring) if by_name and isinstance(self.scoring, str | None) else None
+        formula = FORMULAS.get(self.scoring) if by_name and isinstance(self.scoring, str | None) else None
         scorer = self._scorer()
 
         def judge(i: int) -> tuple[FloatArray, FloatArray]:
@@ -381,29 +364,27 @@ class RidgeCV(LinearModel):
         self.mean_score_, self.standard_error_ = fold_mean_and_standard_error(by_fold, np.ones(len(splits)))
 
     def _select(self) -> None:
-        if not np.all(np.isfinite(self.mean_score_)):
-            worst = self.alphas_[~np.isfinite(self.mean_score_.reshape(self.alphas_.size, -1)).all(axis=1)][0]
-            raise ValueError(
-                f"The score is not a finite number at alpha={worst:g}, scoring={self.scoring!r}."
-            )
         errors = -self.mean_score_.reshape(self.alphas_.size, -1)
         spread = self.standard_error_.reshape(errors.shape)
-        columns = [(errors[:, t], spread[:, t]) for t in range(errors.shape[1])]
+        finite = np.isfinite(errors).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"The score is not a finite number at alpha={self.alphas_[~finite][0]:g}, "
+                f"scoring={self.scoring!r}."
+            )
+        targets = range(errors.shape[1])
         chosen = {
-            rule: np.array([select_alpha(self.alphas_, *column, rule) for column in columns])
+            rule: np.array([select_alpha(self.alphas_, errors[:, t], spread[:, t], rule) for t in targets])
             for rule in ("min", "1se")
         }
-        best = -errors[chosen["min"], np.arange(errors.shape[1])]
-        alpha, alpha_1se = self.alphas_[chosen[self.selection_rule]], self.alphas_[chosen["1se"]]
-        alpha_1se = np.where(np.isfinite(spread).all(axis=0), alpha_1se, np.nan)
-        if self.mean_score_.ndim == 1:
-            self.alpha_, self.alpha_1se_, self.best_score_ = (
-                float(alpha[0]),
-                float(alpha_1se[0]),
-                float(best[0]),
-            )
-        else:
-            self.alpha_, self.alpha_1se_, self.best_score_ = alpha, alpha_1se, best
+        has_spread = np.isfinite(spread).all(axis=0)
+        selected = {
+            "alpha_": self.alphas_[chosen[self.selection_rule]],
+            "alpha_1se_": np.where(has_spread, self.alphas_[chosen["1se"]], np.nan),
+            "best_score_": -errors[chosen["min"], targets],
+        }
+        for name, values in selected.items():
+            setattr(self, name, values if self.mean_score_.ndim == 2 else float(values[0]))
 
     def _penalty(self, total_weight: float) -> ElasticNetPenalty:
         # Of several targets with an alpha each, this is the first one's.
@@ -412,152 +393,13 @@ class RidgeCV(LinearModel):
     def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
         if np.ndim(self.alpha_) == 0:
             return self._penalty(problem.total_weight)
-        return [L2(float(alpha), factors=self.penalty_weights) for alpha in self.alpha_]
+        return [L2(alpha, factors=self.penalty_weights) for alpha in self._alpha_of_targets(problem)]
+
+    def _alpha_of_targets(self, problem: LeastSquares) -> list[float]:
+        return np.broadcast_to(self.alpha_, problem.n_targets).tolist()
 
     def _solve(self, problem: LeastSquares, penalty: Penalties) -> Solution:
         return solve_ridge(problem, penalty, max_iter=self.max_iter)
 
     def _gap_scale(self, total_weight: float) -> float:
         return 2.0
-
-
-@dataclass(eq=False)
-class _Scored:
-    """The data of a fit, and how their errors become scores."""
-
-    X: Any
-    y: NDArray[Any]
-    weights: FloatArray
-    problem: LeastSquares
-    unit: ElasticNetPenalty
-    alphas: FloatArray
-    per_target: bool
-
-    def __post_init__(self) -> None:
-        self.kept = np.flatnonzero(self.weights)
-
-    @property
-    def per_target_shape(self) -> tuple[int, ...]:
-        return (self.problem.n_targets,) if self.per_target else ()
-
-    def splits(self, raw) -> list[tuple[IndexArray, IndexArray]]:
-        """Write the splits in rows of positive weight; folds whose test rows have none are left out."""
-        n = len(self.y)
-        position = np.full(n, -1)
-        position[self.kept] = np.arange(self.kept.size)
-        splits = []
-        for i, split in enumerate(raw):
-            train, test = (position[_as_indices(rows, n, i)] for rows in split)
-            train, test = train[train >= 0], test[test >= 0]
-            if train.size == 0:
-                raise ValueError(f"cv: split {i} has no training row of positive weight.")
-            if test.size:
-                splits.append((train, test))
-        if not splits:
-            raise ValueError("cv: no split has a test row of positive weight.")
-        return splits
-
-    def averaged(self, values: FloatArray) -> FloatArray:
-        """Average (n_alphas, n_targets) over the targets, unless each has its own alpha."""
-        return values if self.per_target else values.mean(axis=1)
-
-    def predictions(self, rows: IndexArray, errors: FloatArray) -> FloatArray:
-        """From weighted errors √s (y − ŷ) to predictions, of shape (n_rows, n_targets, n_alphas)."""
-        targets = np.asarray(self.y[self.kept[rows]], dtype=np.float64).reshape(len(rows), -1)
-        return targets[:, :, None] - errors / self.problem.root_weights[rows, None, None]
-
-    def scores(self, rows: IndexArray, predictions: FloatArray, scorer, params) -> FloatArray:
-        """Ask a scorer about some rows, at every alpha of the predictions."""
-        rows = self.kept[rows]
-        X, y = self.X[rows], self.y[rows]
-        chosen = {name: _of_rows(value, rows, len(self.y)) for name, value in params.items()}
-        if self.per_target:
-            score = [
-                [scorer(_Fixed(prediction[:, t]), X, y[:, t], **chosen) for t in range(y.shape[1])]
-                for prediction in np.moveaxis(predictions, 2, 0)
-            ]
-        else:
-            score = [
-                scorer(_Fixed(prediction.reshape(y.shape)), X, y, **chosen)
-                for prediction in np.moveaxis(predictions, 2, 0)
-            ]
-        return np.asarray(score, dtype=np.float64)
-
-    def judge_by_predictions(self, fold: Fold, scorer, params) -> tuple[FloatArray, FloatArray]:
-        """Sum the squared errors of a fold, and ask the scorer about its predictions."""
-        squared, scores = [], []
-        step = max(1, _PREDICTIONS // (len(fold.test) * self.problem.n_targets))
-        for start in range(0, self.alphas.size, step):
-            errors = fold.residuals(slice(start, start + step))
-            squared.append(np.einsum("itk,itk->tk", errors, errors))
-            scores.append(self.scores(fold.test, self.predictions(fold.test, errors), scorer, params))
-        return np.concatenate(squared, axis=1), np.concatenate(scores)
-
-
-class _Fixed(RegressorMixin, BaseEstimator):
-    """A fitted regressor, to a scorer, whose predictions are known already."""
-
-    def __init__(self, predictions):
-        self.predictions = predictions
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def predict(self, X):
-        return self.predictions
-
-
-def _negative_mean_squared_error(fold: Fold, squared: FloatArray) -> FloatArray:
-    return -squared.T / fold.total_weight
-
-
-def _negative_root_mean_squared_error(fold: Fold, squared: FloatArray) -> FloatArray:
-    return -np.sqrt(squared.T / fold.total_weight)
-
-
-def _r2(fold: Fold, squared: FloatArray) -> FloatArray:
-    if len(fold.test) < 2:
-        raise ValueError(
-            "R², the default score of folds, is not defined on a single test row; "
-            "scoring='neg_mean_squared_error' is, and cv=None is leave-one-out."
-        )
-    deviations = fold.squared_deviations()
-    constant = deviations == 0.0
-    r2 = 1.0 - squared.T / np.where(constant, 1.0, deviations)
-    # scikit-learn's convention where y is constant: 1 for a perfect prediction and 0 for any other.
-    return np.where(constant, (squared.T == 0.0) * 1.0, r2)
-
-
-# Scores that follow from the squared errors, target by target: (n_alphas, n_targets).
-_FORMULAS: dict[str | None, Callable[[Fold, FloatArray], FloatArray]] = {
-    None: _r2,
-    "r2": _r2,
-    "neg_mean_squared_error": _negative_mean_squared_error,
-    "neg_root_mean_squared_error": _negative_root_mean_squared_error,
-}
-
-
-def _takes_weights(scorer) -> bool:
-    """Whether a scorer, or the metric it was made of, has a parameter sample_weight."""
-    parameters = signature(getattr(scorer, "_score_func", scorer)).parameters.values()
-    return any(p.name == "sample_weight" or p.kind is Parameter.VAR_KEYWORD for p in parameters)
-
-
-def _of_rows(value, rows: IndexArray, n_samples: int):
-    """Take rows of metadata that has one entry a row."""
-    values = np.asarray(value)
-    return values[rows] if values.ndim > 0 and len(values) == n_samples else value
-
-
-def _as_indices(rows, n_samples: int, split: int) -> IndexArray:
-    """Check one half of a split, indices or a mask, and return indices."""
-    rows = np.asarray(rows)
-    if rows.dtype == bool and rows.shape == (n_samples,):
-        return np.flatnonzero(rows)
-    if rows.size == 0:
-        return np.zeros(0, dtype=np.intp)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_samples:
-        raise ValueError(
-            f"cv: split {split} must be a pair of arrays of row numbers from 0 to {n_samples - 1}, or masks."
-        )
-    return rows.astype(np.intp)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,10 +168,12 @@ class Fold(ABC):
         return np.concatenate(parts, axis=1)
 
     def squared_deviations(self) -> FloatArray:
-        """Compute Σ s (y − ȳ)² over the test rows about their own mean, (n_targets,), in y's units squared."""
+        """Compute Σ s (y − ȳ)² over the test rows about their own mean, of shape (n_targets,)."""
         root = self.problem.root_weights[self.test][:, None]
         y = self.problem.b[self.test] / root
-        y = y - (root[:, 0] ** 2) @ y / self.total_weight
+        mean = (root[:, 0] ** 2) @ y / self.total_weight
+        # Equal targets differ by rounding once they have been weighted.
+        y = np.where(np.abs(y - mean) <= 16.0 * _EPSILON * np.abs(mean), 0.0, y - mean)
         return self._to_data(np.sum((root * y) ** 2, axis=0), power=2)
 
     def _to_data(self, values: FloatArray, power: int = 1) -> FloatArray:
@@ -191,7 +194,7 @@ class Fold(ABC):
 class MomentFold(Fold):
     """Tall training rows, by the moments of all rows less those held out."""
 
-    def __init__(self, *args, total: Moments, held_out: Moments, **options) -> None:
+    def __init__(self, *args: Any, total: Moments, held_out: Moments, **options: Any) -> None:
         super().__init__(*args, **options)
         index, f = self.columns.index, self.columns.factors
         train = self._training_moments(total, held_out)
@@ -212,7 +215,7 @@ class MomentFold(Fold):
         return self.problem.moments(as_slice(self.train))
 
     def _coefficients(self, chosen: slice) -> FloatArray:
-        """w of shape (n_features, n_targets · n_alphas), in scaled units."""
+        """Compute w of shape (n_features, n_targets · n_alphas), in scaled units."""
         w = np.zeros((self.problem.n_features, self._moved.shape[1] * self.alphas[chosen].size))
         w[self.columns.index] = self._solve(self.vectors, self.values, self._moved, chosen)
         w[self.columns.index] *= self.columns.factors[:, None]
@@ -281,7 +284,7 @@ class _ProjectedFold(Fold):
 class KernelFold(_ProjectedFold):
     """Wide training rows, by their part of the kernel BBᵀ of all rows."""
 
-    def __init__(self, *args, kernel: FloatArray, **options) -> None:
+    def __init__(self, *args: Any, kernel: FloatArray, **options: Any) -> None:
         super().__init__(*args, **options)
         inner, cross = kernel[np.ix_(self.train, self.train)], kernel[np.ix_(self.test, self.train)]
         size = float(np.max(np.diag(inner)))
@@ -304,7 +307,7 @@ class KernelFold(_ProjectedFold):
 class ExplicitFold(_ProjectedFold):
     """Training rows of any shape, by the singular values of their columns B."""
 
-    def __init__(self, *args, **options) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         index, f = self.columns.index, self.columns.factors
         B, test = (self.problem.rows(rows)[:, index] * f for rows in (self.train, self.test))

@@ -161,17 +161,17 @@ class _Block:
 
     def squared_residuals(self) -> FloatArray:
         """Compute Σ r² over the targets, of shape (n_rows, n_alphas)."""
-        n, n_targets, width = self._mixture.shape
+        _n, n_targets, width = self._mixture.shape
         if self._spread is not None and n_targets > width:
-            squared = self._by_quadratic_form()
+            squared = self._by_quadratic_form(self._spread)
             if squared is not None:
                 return squared
         r = self.residuals()
         return np.einsum("itk,itk->ik", r, r)
 
-    def _by_quadratic_form(self) -> FloatArray | None:
+    def _by_quadratic_form(self, spread: FloatArray) -> FloatArray | None:
         """Σ r² = zᵀ (Σ m mᵀ) z for coordinates m and a spread z; None where that would cancel."""
-        coordinates, spread = self._mixture, self._spread
+        coordinates = self._mixture
         if self._offset is not None:
             coordinates = np.concatenate([self._offset[:, :, None], coordinates], axis=2)
             spread = np.vstack([np.ones(self.room.shape[1]), spread])
@@ -225,7 +225,7 @@ def _blocks(spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray) 
 
 
 def _lost(spectrum: Spectrum, alphas: FloatArray) -> FloatArray:
-    """Compute ψ = α / (d + α), the share of each direction that the fit loses; for α = 0, its limit over α."""
+    """Compute ψ = α / (d + α), the share of a direction that the fit loses; for α = 0, its limit over α."""
     d, alphas = spectrum.values[:, None], alphas * spectrum.columns.alpha_unit
     least = spectrum.values.min(initial=np.inf)
     limit = (d == 0.0) * 1.0 if least == 0.0 else least / d

@@ -177,8 +177,8 @@ class Spectrum:
         if largest == 0.0:
             return np.geomspace(10.0, 0.1, n_alphas)
         smallest = 0.1 * np.min(self.values[self.values > 1e-12 * largest])
-        ends = np.array([10.0 * largest, max(smallest, 1e-6 * largest)]) / self.columns.alpha_unit
-        return np.geomspace(*ends, n_alphas)
+        grid = np.geomspace(10.0 * largest, max(smallest, 1e-6 * largest), n_alphas)
+        return grid / self.columns.alpha_unit
 
     def solve(self, alphas: FloatArray) -> FloatArray | None:
         """Find the minimiser for each target at its own alpha, refined with the residual of the rows.
