@@ -232,7 +232,7 @@ class RidgeCV(LinearModel):
             if spectrum is None and np.ndim(self.alpha_) == 0:
                 solution = self._solve(problem, penalty)
             else:
-                each = [L2(alpha, factors=self.penalty_weights) for alpha in self._alpha_of_targets(problem)]
+                each = penalty if isinstance(penalty, list) else [penalty] * problem.n_targets
                 solution = solve_ridge_by_target(problem, each, max_iter=self.max_iter, spectrum=spectrum)
             self._warn_unless_converged(solution, problem)
             self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
@@ -393,10 +393,7 @@ class RidgeCV(LinearModel):
     def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
         if np.ndim(self.alpha_) == 0:
             return self._penalty(problem.total_weight)
-        return [L2(alpha, factors=self.penalty_weights) for alpha in self._alpha_of_targets(problem)]
-
-    def _alpha_of_targets(self, problem: LeastSquares) -> list[float]:
-        return np.broadcast_to(self.alpha_, problem.n_targets).tolist()
+        return [L2(float(alpha), factors=self.penalty_weights) for alpha in self.alpha_]
 
     def _solve(self, problem: LeastSquares, penalty: Penalties) -> Solution:
         return solve_ridge(problem, penalty, max_iter=self.max_iter)

@@ -288,7 +288,8 @@ class DenseLeastSquares(LeastSquares):
         """Extract A[index]."""
         rows = self.X[index] - self.shift
         rows *= self.x_scale
-        rows *= self.root_weights[index, None]
+        if self.weights is not None:
+            rows *= self.root_weights[index, None]
         return rows
 
     def product_of_rows(self, index: Any, w: FloatArray) -> FloatArray:

@@ -29,7 +29,7 @@ _LEVERAGE_ROOM = 1e-5
 _VANISHING = 1e-10
 # Squares by their quadratic form are trusted above this part of its terms.
 _QUADRATIC_FORM = 1e-7
-# Compressing the filters pays from so many rows an alpha.
+# Compressing the filters pays from so many residuals an alpha.
 _WORTH = 20
 
 
@@ -194,7 +194,7 @@ def _blocks(spectrum: Spectrum, penalty: ElasticNetPenalty, alphas: FloatArray) 
     projections = spectrum.projections / problem.y_scale
     # r = Q ψ Qᵀb and 1 − Hᵢᵢ = Σ ψq² with ψ = 1 − φ if Q is complete, else b − Q φ Qᵀb and a difference.
     filters = _lost(spectrum, alphas) if spectrum.is_complete else spectrum.filters(alphas)
-    worth = problem.n_rows > _WORTH * alphas.size
+    worth = problem.n_rows * n_targets > _WORTH * alphas.size
     low, spread = compressed(filters) if worth else (filters, None)
     width = low.shape[1]
     mixed = (projections[:, :, None] * low[:, None, :]).reshape(len(low), n_targets * width)

@@ -48,8 +48,8 @@ _LARGEST_DENSE = 50_000_000
 _ROUNDING = 1e-12
 # The relative gap above which a solution from the spectrum is solved again by itself.
 _GAP = 1e-12
-# A table of filters is compressed if its rank is below this part of its width.
-_LOW_RANK = 0.6
+# A table of filters is compressed to this accuracy, if its rank is below this part of its width.
+_FILTER, _LOW_RANK = 1e-14, 0.6
 
 
 class PenalizedColumns:
@@ -307,7 +307,7 @@ def compressed(table: FloatArray) -> tuple[FloatArray, FloatArray | None]:
     """Factor a table of filters, one column an alpha, into L R of as few columns as rounding allows.
 
     Filters are so smooth in log α that a hundred alphas span twenty or thirty directions. Each column is
-    right to the rounding of its largest entry.
+    right to 1e-14 of its largest entry.
 
     Parameters
     ----------
@@ -329,7 +329,7 @@ def compressed(table: FloatArray) -> tuple[FloatArray, FloatArray | None]:
     size = np.max(np.abs(table), axis=0, initial=0.0)
     size[size == 0.0] = 1.0
     left, values, right = linalg.svd(table / size, full_matrices=False, check_finite=False)
-    k = int(np.count_nonzero(values > _EPSILON * values.max(initial=0.0)))
+    k = int(np.count_nonzero(values > _FILTER * values.max(initial=0.0)))
     if k > _LOW_RANK * table.shape[1]:
         return table, None
     return left[:, :k] * values[:k], right[:k] * size

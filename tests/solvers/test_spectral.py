@@ -345,6 +345,20 @@ def test_the_certificate_of_each_target_is_at_its_own_penalty():
     assert gaps[0] < 1e-12 * problem.null_value[0] < gaps[1]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("off", [0.0, 1e-9, 1e-6, 1e-3])
+def test_the_certificates_of_many_targets_are_those_of_each(kind, off):
+    X, y, weights = data_of_kind(30, 6, kind, n_targets=3)
+    problem = least_squares(X, y, weights, fit_intercept=True)
+    coef = solve_ridge(problem, L2(1.0)).coef * (1.0 + off)
+    for penalties in (L2(1.0), [L2(1.0), L2(1.1), L2(1.0, factors=np.arange(1.0, 7.0))]):
+        gaps = dual_gap(problem, coef, penalties)
+        for t in range(3):
+            penalty = penalties[t] if isinstance(penalties, list) else penalties
+            alone = dual_gap(problem.of_targets(np.array([t])), coef[[t]], penalty)
+            assert_allclose(gaps[t], alone[0], rtol=1e-3, atol=1e-15 * problem.null_value[t])
+
+
 # ---------------------------------------------------------------------- any data
 
 
