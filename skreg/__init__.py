@@ -13,6 +13,7 @@ _CONTENTS = {
     "Lasso": "linear_model",
     "RegularizationPath": "linear_model",
     "Ridge": "linear_model",
+    "RidgeCV": "linear_model",
     "energy_of": "linear_model",
     "regularization_path": "linear_model",
     "ElasticNetPrior": "bayes",

@@ -1,16 +1,21 @@
-"""scikit-learn's own checks of an estimator, with no failure expected."""
+"""scikit-learn's own checks of an estimator."""
 
 import os
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg import ElasticNet, Lasso, Ridge
+from skreg import ElasticNet, Lasso, Ridge, RidgeCV
 
 ESTIMATORS = [
     Ridge(),
     Ridge(alpha=0.0),
     Ridge(positive=True),
     Ridge(fit_intercept=False),
+    Ridge(alpha=[2.0]),
+    RidgeCV(),
+    RidgeCV(alphas=5, fit_intercept=False, selection_rule="1se"),
+    RidgeCV(cv=3),
+    RidgeCV(alphas=5, cv=3, scoring="neg_mean_absolute_error"),
     Lasso(),
     Lasso(alpha=1e-3),
     Lasso(positive=True),

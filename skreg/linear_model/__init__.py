@@ -4,6 +4,7 @@ from skreg.linear_model.elastic_net import ElasticNet, Lasso
 from skreg.linear_model.energy import Energy, energy_of
 from skreg.linear_model.path import RegularizationPath, regularization_path
 from skreg.linear_model.ridge import Ridge
+from skreg.linear_model.ridge_cv import RidgeCV
 
 __all__ = [
     "ElasticNet",
@@ -11,6 +12,7 @@ __all__ = [
     "Lasso",
     "RegularizationPath",
     "Ridge",
+    "RidgeCV",
     "energy_of",
     "regularization_path",
 ]

@@ -6,9 +6,10 @@ import math
 import sys
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -24,6 +25,8 @@ from skreg.solvers.solution import Solution
 
 __all__ = [
     "LinearModel",
+    "Penalties",
+    "check_alphas",
     "check_flag",
     "check_number",
     "check_penalty_weights",
@@ -31,6 +34,10 @@ __all__ = [
     "how_it_ended",
     "unchanged_on_failure",
 ]
+
+
+# One penalty for every target, or one for each.
+Penalties = ElasticNetPenalty | Sequence[ElasticNetPenalty]
 
 
 class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
@@ -43,7 +50,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         """Translate alpha into the penalty λ₁‖w‖₁ + ½λ₂‖w‖² of the energy E, on data of weight S."""
 
     @abstractmethod
-    def _solve(self, problem: LeastSquares, penalty: ElasticNetPenalty) -> Solution:
+    def _solve(self, problem: LeastSquares, penalty: Penalties) -> Solution:
         """Minimise the energy of every target."""
 
     def _gap_scale(self, total_weight: float) -> float:
@@ -80,24 +87,8 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
             If the duality gap is above `tol`; the message has the gap and what to do about it.
         """
         with unchanged_on_failure(self):
-            self._check_parameters()
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse=["csr", "csc"],
-                dtype=[np.float64, np.float32],
-                multi_output=True,
-                y_numeric=True,
-                ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
-            )
-            check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
-            weights = check_sample_weight(sample_weight, X.shape[0])
-            targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-            problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
-            if not problem.is_finite:
-                assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
-            penalty = self._penalty(problem.total_weight)
+            X, y, _weights, problem = self._validate(X, y, sample_weight)
+            penalty = self._fitted_penalty(problem)
             solution = self._solve(problem, penalty)
             self._warn_unless_converged(solution, problem)
             self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
@@ -127,12 +118,40 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         tags.input_tags.sparse = True
         return tags
 
+    def _validate(self, X, y, sample_weight) -> tuple[Any, np.ndarray, np.ndarray, LeastSquares]:
+        """Check parameters and data; return X and y as arrays, the weights and the data term."""
+        self._check_parameters()
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+            ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
+        )
+        check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
+        weights = check_sample_weight(sample_weight, X.shape[0])
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
+        if not problem.is_finite:
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+        return X, y, weights, problem
+
+    def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
+        """Return the penalty that a fit minimises with, or that of each target."""
+        return self._penalty(problem.total_weight)
+
     def _check_parameters(self) -> None:
-        check_number("alpha", self.alpha, low=0)
+        self._check_alpha()
         check_number("tol", self.tol, low=0)
         check_number("max_iter", self.max_iter, low=1, kind=Integral)
         check_flag("fit_intercept", self.fit_intercept)
         check_flag("positive", self.positive)
+
+    def _check_alpha(self) -> None:
+        check_number("alpha", self.alpha, low=0)
 
     def _warn_unless_converged(self, solution: Solution, problem: LeastSquares) -> None:
         if np.all(solution.dual_gap <= self.tol * problem.null_value):
@@ -154,7 +173,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         self,
         solution: Solution,
         problem: LeastSquares,
-        penalty: ElasticNetPenalty,
+        penalty: Penalties,
         *,
         dtype: np.dtype,
         flat: bool,
@@ -220,6 +239,27 @@ def check_number(name: str, value, *, low: float, high: float = math.inf, kind: 
         number = math.inf
     if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be {wanted} {bounds}, got {value!r}.")
+
+
+def check_alphas(name: str, alphas, wanted: str) -> np.ndarray:
+    """Return alphas as float64, or raise an error naming the parameter unless they are numbers ≥ 0."""
+    if isinstance(alphas, str | dict | set | bool):
+        raise TypeError(f"{name} must be {wanted}, got {alphas!r}.")
+    try:
+        values = np.asarray(alphas)
+        numeric = values.dtype.kind in "iuf" or (values.dtype.kind == "O" and _all_real(values))
+        values = values.astype(np.float64) if numeric else values
+    except (TypeError, ValueError, OverflowError):
+        numeric = False
+    if not numeric:
+        raise TypeError(f"{name} must be {wanted}, got {alphas!r}.")
+    if values.ndim != 1 or values.size == 0 or not np.all(np.isfinite(values) & (values >= 0)):
+        raise ValueError(f"{name} must be {wanted}, got {alphas!r}.")
+    return values
+
+
+def _all_real(values: np.ndarray) -> bool:
+    return all(isinstance(value, Real) and not isinstance(value, bool) for value in values.flat)
 
 
 def check_flag(name: str, value) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from skreg.linear_model._base import LinearModel
+import numpy as np
+
+from skreg.linear_model._base import LinearModel, Penalties, check_alphas
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.ridge import solve_ridge
 from skreg.solvers.solution import Solution
+from skreg.solvers.spectral import solve_ridge_by_target
 
 __all__ = ["Ridge"]
 
@@ -20,9 +23,9 @@ class Ridge(LinearModel):
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Strength α ≥ 0 of the penalty, in the units of X². 0 is least squares, of least norm where that
-        is not unique.
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Strength α ≥ 0 of the penalty, in the units of X², for all targets or for each. 0 is least squares,
+        of least norm where that is not unique.
     fit_intercept : bool, default=True
         Whether to fit b, which is not penalised.
     positive : bool, default=False
@@ -54,6 +57,7 @@ class Ridge(LinearModel):
 
     See Also
     --------
+    RidgeCV : Ridge with its alpha selected by cross-validation.
     Lasso : The L1 penalty, which sets coefficients to zero.
     ElasticNet : Both penalties.
 
@@ -89,11 +93,33 @@ class Ridge(LinearModel):
         self.tol = tol
         self.max_iter = max_iter
 
-    def _penalty(self, total_weight: float) -> ElasticNetPenalty:
-        # Ridge's alpha does not scale with the weight of the data, as scikit-learn's does not.
-        return L2(float(self.alpha), factors=self.penalty_weights, positive=self.positive)
+    def _check_alpha(self) -> None:
+        if np.ndim(self.alpha) == 0:
+            super()._check_alpha()
+        else:
+            check_alphas("alpha", self.alpha, "a number ≥ 0, or one for each target")
 
-    def _solve(self, problem: LeastSquares, penalty: ElasticNetPenalty) -> Solution:
+    def _penalty(self, total_weight: float) -> ElasticNetPenalty:
+        # Ridge's alpha does not scale with the weight of the data, as scikit-learn's does not. Of several
+        # targets, this is the first one's.
+        return self._penalty_at(np.ravel(self.alpha)[0])
+
+    def _penalty_at(self, alpha) -> ElasticNetPenalty:
+        return L2(float(alpha), factors=self.penalty_weights, positive=self.positive)
+
+    def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
+        if np.size(self.alpha) == 1:
+            return self._penalty(problem.total_weight)
+        if len(self.alpha) != problem.n_targets:
+            raise ValueError(
+                f"alpha has {len(self.alpha)} values and y {problem.n_targets} targets: "
+                "alpha must be a number, or one a target."
+            )
+        return [self._penalty_at(alpha) for alpha in self.alpha]
+
+    def _solve(self, problem: LeastSquares, penalty: Penalties) -> Solution:
+        if not isinstance(penalty, ElasticNetPenalty):
+            return solve_ridge_by_target(problem, penalty, tol=self.tol, max_iter=self.max_iter)
         if penalty.positive:
             return solve_elastic_net(problem, penalty, tol=self.tol, max_iter=self.max_iter)
         return solve_ridge(problem, penalty, max_iter=self.max_iter)

@@ -7,6 +7,7 @@ centring), and is scaled by c.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import linalg, optimize
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.column_penalty import ColumnPenalty
+from skreg.solvers.data_term import DataTerm
 from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
 from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
@@ -44,7 +46,9 @@ _LSMR_LIMIT = 2000
 _FEASIBLE = 1e-12
 
 
-def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty) -> FloatArray:
+def dual_gap(
+    problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty | Sequence[ElasticNetPenalty]
+) -> FloatArray:
     """Bound E(coef) − min E from above for each target, at the best intercept.
 
     Parameters
@@ -53,8 +57,8 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
         The data term.
     coef : ndarray of shape (n_targets, n_features), float64
         Coefficients to judge, in the units of the data.
-    penalty : ElasticNetPenalty
-        The penalty term.
+    penalty : ElasticNetPenalty or sequence of n_targets of them
+        The penalty term, or that of each target.
 
     Returns
     -------
@@ -72,11 +76,43 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     judged = [k for k in range(problem.n_targets) if np.all(np.isfinite(coef[k]))]
     w = problem.coef_to_scaled(coef)[:, judged]
     g, r_squared = problem.correlation(w, judged)
-    certificate = Certificate(problem, problem.penalty_of(penalty, 0))
+    penalties = [penalty] * problem.n_targets if isinstance(penalty, ElasticNetPenalty) else penalty
+    certificate = Certificate(problem, problem.penalty_of(penalties[0], 0))
+    if len(judged) > 1:
+        of_each = [problem.penalty_of(penalties[k], k) for k in judged]
+        strengths = ColumnPenalty(
+            np.stack([one.l1 for one in of_each]), np.stack([one.l2 for one in of_each]), of_each[0].positive
+        )
+        gaps[judged] = gaps_of_many(problem, strengths, w.T, g.T, 0.5 * problem.b_squared[judged], r_squared)
     for i, k in enumerate(judged):
-        certificate = certificate.of_target(k, problem.penalty_of(penalty, k))
+        if gaps[k] <= _SMALL * 0.5 * problem.b_squared[k]:
+            continue
+        certificate = certificate.of_target(k, problem.penalty_of(penalties[k], k))
         gaps[k] = certificate.certify(w[:, i], g[:, i], float(r_squared[i]))
     return problem.energy_to_data(gaps, problem.targets)
+
+
+def gaps_of_many(
+    problem: DataTerm,
+    penalties: ColumnPenalty,
+    w: FloatArray,
+    g: FloatArray,
+    null: FloatArray | float,
+    r_squared: FloatArray,
+) -> FloatArray:
+    """`Certificate.residual_gap` for each row of w and g, of a penalty with rows of strengths.
+
+    Infinite, for no bound, where a column that has variance is unpenalised, or one that has none is used.
+    """
+    columns = problem.x_scale > 0
+    bounded = np.all((penalties.l1 > 0.0) | (penalties.l2 > 0.0) | ~columns, axis=1)
+    bounded &= ~np.any(w[:, ~columns], axis=1)
+    index = slice(None) if columns.all() else np.flatnonzero(columns)
+    w = w[:, index]
+    part = ColumnPenalty(penalties.l1[:, index], penalties.l2[:, index], penalties.positive)
+    gaps = gap_at(w, DualPoint(g[:, index], r_squared), part)
+    size = np.abs(w).sum(axis=1)
+    return np.where(bounded, gaps + room_for_rounding(gaps, size, size, null, r_squared), np.inf)
 
 
 class Certificate:
@@ -111,8 +147,9 @@ class Certificate:
         self.unpenalized = unpenalized
 
     def of_target(self, target: int, penalty: ColumnPenalty) -> Certificate:
-        """Go on to another target, whose unpenalised columns are the same."""
-        return Certificate(self.problem, penalty, target, self.unpenalized)
+        """Go on to another target, with what is known of the unpenalised columns if they are the same."""
+        same = np.array_equal(penalty.free, self.penalty.free)
+        return Certificate(self.problem, penalty, target, self.unpenalized if same else None)
 
     def certify(self, w: FloatArray, g: FloatArray, r_squared: float, known: float | None = None) -> float:
         """Bound the suboptimality of w as well as is cheap; `residual_gap` of the same may be known."""

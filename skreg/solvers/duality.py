@@ -68,7 +68,7 @@ def gap_at(w: FloatArray, point: DualPoint, penalty: ColumnPenalty) -> FloatArra
     return gaps[0] if w.ndim == 1 else gaps
 
 
-def room_for_rounding(gap: Any, paired: Any, size: Any, null: float, r_squared: Any) -> Any:
+def room_for_rounding(gap: Any, paired: Any, size: Any, null: Any, r_squared: Any) -> Any:
     """Bound what a computed gap may be short by; numbers or arrays, one a coefficient vector.
 
     The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁ of the penalised columns, `paired`,

@@ -16,8 +16,9 @@ from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares
+from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
+from skreg.solvers.sparse import SparseLeastSquares
 from skreg.solvers.sparse_working_set import SparseWorkingSet
 from skreg.solvers.subproblem import ColumnSubproblem
 from skreg.solvers.working_set import GRAM_LIMIT, NO_LEVELS, WorkingSet

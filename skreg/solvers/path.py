@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers._kernels.gram import gram_path
 from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.certificate import Certificate
+from skreg.solvers.certificate import Certificate, gaps_of_many
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
 from skreg.solvers.elastic_net import GRAM_LIMIT, ROUNDING, TargetSolver
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
@@ -120,24 +119,15 @@ def _strengths(problem: Quadratic, penalties: Sequence[ElasticNetPenalty]) -> Co
 def _gaps(problem: Quadratic, penalties: ColumnPenalty, w: FloatArray) -> FloatArray:
     """Certify each row of w under its row of strengths."""
     g, r_squared = problem.correlation(w.T, np.zeros(len(w), dtype=int))
-    g, null = g.T, 0.5 * float(problem.b_squared[0])
-    columns = problem.x_scale > 0
-    penalized = (penalties.l1 > 0.0) | (penalties.l2 > 0.0)
-    if np.all(penalized[:, columns]):
-        index = slice(None) if columns.all() else np.flatnonzero(columns)
-        part = ColumnPenalty(penalties.l1[:, index], penalties.l2[:, index], penalties.positive)
-        gaps = gap_at(w[:, index], DualPoint(g[:, index], r_squared), part)
-        size = np.abs(w).sum(axis=1)
-        return gaps + room_for_rounding(gaps, size, size, null, r_squared)
-    gaps = np.empty(len(w))
+    g = g.T
+    gaps = gaps_of_many(problem, penalties, w, g, 0.5 * float(problem.b_squared[0]), r_squared)
+    if np.all(np.isfinite(gaps)):
+        return gaps
     rows = [
         ColumnPenalty(l1, l2, penalties.positive) for l1, l2 in zip(penalties.l1, penalties.l2, strict=True)
     ]
     certificate = Certificate(problem, rows[0])
     for i, penalty in enumerate(rows):
-        if np.array_equal(penalty.free, certificate.penalty.free):
-            certificate = certificate.of_target(0, penalty)
-        else:  # without strengths nothing is penalised
-            certificate = Certificate(problem, penalty)
+        certificate = certificate.of_target(0, penalty)
         gaps[i] = certificate.residual_gap(w[i], g[i], float(r_squared[i]))
     return gaps

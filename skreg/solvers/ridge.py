@@ -18,10 +18,10 @@ from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
 from skreg.solvers.iterative import least_squares_by_lsmr
-from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares
+from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
 
-__all__ = ["solve_ridge"]
+__all__ = ["Refinement", "solve_ridge", "trusted_svd"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -70,7 +70,7 @@ def solve_ridge(problem: LeastSquares, penalty: ElasticNetPenalty, *, max_iter: 
         if columns.size:
             smaller, larger = sorted((problem.n_rows, columns.size))
             solution = None
-            if smaller <= _DENSE_LIMIT or not isinstance(problem, SparseLeastSquares):
+            if smaller <= _DENSE_LIMIT or problem.is_dense:
                 solution = _by_factor(problem, columns, l2)
                 if solution is None and smaller * larger <= max(_DENSE_LIMIT**2, problem.n_stored):
                     solution = _by_singular_values(problem, columns, l2)
@@ -99,7 +99,7 @@ def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
         return None
     w = np.zeros((problem.n_features, problem.n_targets))
     scale = np.sqrt(np.diag(matrix))[:, None]
-    progress = _Refinement()
+    progress = Refinement()
     while progress.goes_on:
         g, _r_squared = problem.correlation(w, problem.targets)
         step = solve(g[columns] - l2[columns, None] * w[columns])
@@ -119,7 +119,7 @@ def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
         return None
     r = np.zeros_like(problem.b)
     w = np.zeros((problem.n_features, problem.n_targets))
-    progress = _Refinement()
+    progress = Refinement()
     while progress.goes_on:
         miss = problem.residual(w, problem.targets) - r
         r += solve(miss)
@@ -128,7 +128,7 @@ def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
     return w if progress.is_good else None
 
 
-class _Refinement:
+class Refinement:
     """How iterative refinement goes: its corrections fall by a factor until only rounding is left."""
 
     def __init__(self) -> None:
@@ -164,7 +164,7 @@ def _by_singular_values(problem: LeastSquares, columns: IndexArray, l2: FloatArr
     """Project the unpenalised columns off, solve for the penalised ones, then for the unpenalised."""
     free, penalized = columns[l2[columns] == 0.0], columns[l2[columns] > 0.0]
     w = np.zeros((problem.n_features, problem.n_targets))
-    basis, values, right = _trusted_svd(problem.columns(free))
+    basis, values, right = trusted_svd(problem.columns(free))
     if penalized.size:
         A = problem.columns(penalized)
         A -= basis @ (basis.T @ A)
@@ -184,7 +184,7 @@ def _penalized_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> Fl
     With A of rank r in r rows, the solution is w = Λ^−½Qz with Λ^−½Aᵀ = QR, and z that of [Rᵀ; I]: as many
     unknowns as the rank, and no part of w that the data do not see.
     """
-    rows, _values, _right = _trusted_svd(A)
+    rows, _values, _right = trusted_svd(A)
     A, b = rows.T @ A, rows.T @ b
     rank, p = A.shape
     if rank in (0, p):
@@ -202,11 +202,11 @@ def _penalized_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> Fl
 def _stacked_least_squares(A: FloatArray, b: FloatArray, l2: FloatArray) -> FloatArray:
     """Minimise ‖b − Aw‖² + ‖Λ^½w‖² by the singular values of [A; Λ^½], its columns scaled to norm 1."""
     scale = 1.0 / np.sqrt(np.einsum("ij,ij->j", A, A) + l2)
-    left, values, right = _trusted_svd(np.vstack([A * scale, np.diag(np.sqrt(l2) * scale)]))
+    left, values, right = trusted_svd(np.vstack([A * scale, np.diag(np.sqrt(l2) * scale)]))
     return scale[:, None] * (right.T @ ((left[: len(A)].T @ b) / values[:, None]))
 
 
-def _trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Decompose by singular values, without the values that are rounding."""
     if not np.any(matrix):
         return np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((0, matrix.shape[1]))

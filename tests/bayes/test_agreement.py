@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from skreg import ElasticNet, Lasso, Ridge
+from skreg import ElasticNet, Lasso, Ridge, RidgeCV
 from skreg.bayes import MAPAgreement, agreement, map_agreement, to_pymc
 from skreg.bayes.mode import find_mode
 
@@ -74,6 +74,8 @@ def test_scikit_learn_at_a_tight_tolerance_agrees(diabetes, estimator, weighted)
         Lasso(alpha=0.5, fit_intercept=False),
         Ridge(alpha=0.0),
         Ridge(alpha=20.0, penalty_weights=[0.0, 1.0, 3.0]),
+        RidgeCV(alphas=5),
+        RidgeCV([2.0, 20.0], cv=3, penalty_weights=[0.0, 1.0, 3.0]),
         Lasso(alpha=2.0, penalty_weights=[0.0, 1.0, 3.0]),
         ElasticNet(alpha=2.0, penalty_weights=[0.0, 1.0, 3.0], positive=True),
     ],

@@ -45,14 +45,36 @@ def says(*parts):
         (None, TypeError),
         (True, TypeError),
         (1j, TypeError),
-        ([0.1], TypeError),
-        (np.array([0.1, 0.2, 0.3]), TypeError),
     ],
     ids=lambda value: f"{value!r:.12}",
 )
 def test_alpha_is_a_finite_number_not_below_zero(Estimator, value, error):
     with pytest.raises(error, match=says("alpha must be a number ≥ 0, got", repr(value))):
         Estimator(alpha=value).fit(X, y)
+
+
+@pytest.mark.parametrize("Estimator", [Lasso, ElasticNet])
+@pytest.mark.parametrize("value", [[0.1], np.array([0.1, 0.2, 0.3])], ids=repr)
+def test_alpha_of_a_lasso_is_one_number(Estimator, value):
+    with pytest.raises(TypeError, match=says("alpha must be a number ≥ 0, got", repr(value))):
+        Estimator(alpha=value).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "pattern"),
+    [
+        ([0.1, -0.1], ValueError, "alpha must be a number ≥ 0, or one for each target, got [0.1, -0.1]"),
+        ([0.1, np.inf], ValueError, "alpha must be a number ≥ 0, or one for each target, got"),
+        ([], ValueError, "alpha must be a number ≥ 0, or one for each target, got []"),
+        ([[0.1, 0.2]], ValueError, "alpha must be a number ≥ 0, or one for each target, got"),
+        (["a", "b"], TypeError, "alpha must be a number ≥ 0, or one for each target, got"),
+        ([None, 0.1], TypeError, "alpha must be a number ≥ 0, or one for each target, got"),
+        ([0.1, 0.2, 0.3], ValueError, "alpha has 3 values and y 2 targets"),
+    ],
+)
+def test_alphas_of_a_ridge_are_one_for_each_target(value, error, pattern):
+    with pytest.raises(error, match=re.escape(pattern)):
+        Ridge(alpha=value).fit(X, np.column_stack([y, y]))
 
 
 @every_class

@@ -16,7 +16,8 @@ from skreg.penalties import L1, L2, ElasticNetPenalty
 from skreg.solvers import dual_gap, least_squares, solve_elastic_net, solve_ridge
 from skreg.solvers import iterative as iterative_module
 from skreg.solvers.certificate import Certificate
-from skreg.solvers.least_squares import DenseLeastSquares, SparseLeastSquares
+from skreg.solvers.dense import DenseLeastSquares
+from skreg.solvers.sparse import SparseLeastSquares
 
 EXTENDED = np.longdouble
 # What evaluating an energy in extended precision may be off by, relatively (not small where it is float64).

@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg.penalties import L1, ElasticNetPenalty
 from skreg.solvers import least_squares, solve_elastic_net
-from skreg.solvers.least_squares import DenseLeastSquares, SparseLeastSquares
+from skreg.solvers.dense import DenseLeastSquares
+from skreg.solvers.sparse import SparseLeastSquares
 
 EPSILON = np.finfo(float).eps
 

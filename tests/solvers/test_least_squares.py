@@ -6,11 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.least_squares import (
-    DenseLeastSquares,
-    SparseLeastSquares,
-    least_squares,
-)
+from skreg.solvers.dense import DenseLeastSquares
+from skreg.solvers.least_squares import least_squares
+from skreg.solvers.sparse import SparseLeastSquares
 
 REPRESENTATIONS = {
     "dense": DenseLeastSquares,

@@ -13,8 +13,9 @@ from skreg.linear_model import ElasticNet, Lasso, regularization_path
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers import least_squares, solve_elastic_net, solve_path
 from skreg.solvers import sparse_working_set as module
+from skreg.solvers.dense import DenseLeastSquares
 from skreg.solvers.elastic_net import TargetSolver
-from skreg.solvers.least_squares import DenseLeastSquares, SparseLeastSquares
+from skreg.solvers.sparse import SparseLeastSquares
 
 
 def sparse_data(n, p, density, seed=0):
