@@ -1,0 +1,346 @@
+"""How well each penalty of a path predicts the rows that a fold holds out.
+
+A fold that holds out what it does not train on needs no pass over its rows: the moments of the training set
+are those of all rows less those of the test rows, and the squared error of the test rows is a quadratic in
+the coefficients whose matrix those same moments are. One pass over the data serves every fold, and one Gram
+matrix a fold every penalty. Folds of which that is not true, wide and sparse data go by their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from skreg.moments import Moments
+from skreg.moments.moments import row_blocks
+from skreg.penalties import ElasticNetPenalty
+from skreg.solvers.data_term import DataTerm
+from skreg.solvers.elastic_net import GRAM_LIMIT
+from skreg.solvers.least_squares import LeastSquares, least_squares
+from skreg.solvers.path import solve_path
+from skreg.solvers.quadratic import Quadratic
+from skreg.solvers.solution import Solution
+
+__all__ = [
+    "Fold",
+    "FoldErrors",
+    "FoldMoments",
+    "Grid",
+    "Rows",
+    "fold_errors",
+    "suits_moments",
+    "take_moments",
+]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+# Penalties from which on a Gram matrix of all columns pays.
+_MANY = 10
+# The moments of every fold are kept up to this many numbers (1 GB).
+_KEPT = 2**27
+# A sum of squares of which a subtraction leaves less than this part has lost too many digits.
+_LEFT = 1e-6
+# Squared errors below this part of what they are the difference of are taken from the rows.
+_CANCELLED = 1e-7
+
+
+class Rows(NamedTuple):
+    """Rows of a regression of one target, each of positive weight.
+
+    Parameters
+    ----------
+    X : ndarray or CSR array of shape (n_rows, n_features), float64
+        Data.
+    y : ndarray of shape (n_rows,), float64
+        Target.
+    weights : ndarray of shape (n_rows,), float64
+        Weights sᵢ > 0.
+    fit_intercept : bool
+        Whether the model has an intercept.
+    """
+
+    X: Any
+    y: FloatArray
+    weights: FloatArray
+    fit_intercept: bool
+
+    def take(self, index: IndexArray) -> Rows:
+        """Select rows; without a copy where they follow each other."""
+        if index[-1] - index[0] == index.size - 1 and np.all(np.diff(index) == 1):
+            rows: Any = slice(index[0], index[-1] + 1)
+        else:
+            rows = index
+        return Rows(self.X[rows], self.y[rows], self.weights[rows], self.fit_intercept)
+
+    def moments(self) -> Moments:
+        """Take the moments of all rows."""
+        return Moments.from_data(self.X, self.y, self.weights, centred=self.fit_intercept)
+
+
+class Fold(NamedTuple):
+    """The positions of the rows that a fold trains on and of those that it holds out."""
+
+    train: IndexArray
+    test: IndexArray
+
+
+class Grid(NamedTuple):
+    """scikit-learn's alphas under one l1_ratio, which mean other penalties for each fold's weight.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    l1_ratio : float
+        scikit-learn's ρ.
+    factors : array-like of shape (n_features,) or None
+        A factor ≥ 0 of the penalty for each feature.
+    positive : bool
+        Whether w ≥ 0.
+    """
+
+    alphas: FloatArray
+    l1_ratio: float
+    factors: ArrayLike | None = None
+    positive: bool = False
+
+    def penalties(self, total_weight: float) -> list[ElasticNetPenalty]:
+        """Translate each alpha for rows of weight S."""
+        return [
+            ElasticNetPenalty.from_alpha(
+                alpha, self.l1_ratio, total_weight, factors=self.factors, positive=self.positive
+            )
+            for alpha in self.alphas.tolist()
+        ]
+
+
+class FoldErrors(NamedTuple):
+    """What a fold says of each grid's alphas.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_grids, n_alphas)
+        The weighted mean squared error of the test rows.
+    gaps : ndarray of shape (n_grids, n_alphas)
+        The duality gap of the training set's solution, relative to its null model's energy.
+    n_iter : ndarray of shape (n_grids, n_alphas), int
+        Iterations spent.
+    """
+
+    errors: FloatArray
+    gaps: FloatArray
+    n_iter: NDArray[np.int_]
+
+
+class FoldMoments(NamedTuple):
+    """The moments that folds are made of.
+
+    Parameters
+    ----------
+    total : Moments
+        Of all rows.
+    tests : tuple of (Moments or None)
+        Of each fold's test rows, where they are kept.
+    complementary : tuple of bool
+        Whether each fold trains on exactly the rows that it does not hold out.
+    """
+
+    total: Moments
+    tests: tuple[Moments | None, ...]
+    complementary: tuple[bool, ...]
+
+
+def suits_moments(rows: Rows, folds: Sequence[Fold], n_penalties: int) -> bool:
+    """Whether the folds are better solved by their Gram matrices: tall, dense, and under many penalties."""
+    p = rows.X.shape[1]
+    tall = p <= min(GRAM_LIMIT, min(fold.train.size for fold in folds))
+    return tall and n_penalties >= _MANY and not sparse.issparse(rows.X)
+
+
+def take_moments(
+    rows: Rows, folds: Sequence[Fold], run: Callable[[list[tuple[Any, ...]]], list[Any]]
+) -> FoldMoments:
+    """Take the moments of all rows and of each fold's test rows, in one pass where the folds allow.
+
+    Parameters
+    ----------
+    rows : Rows
+        All rows.
+    folds : sequence of Fold
+        Positions in them.
+    run : callable
+        Calls each tuple's function with the arguments that follow it, in parallel or not, for their values.
+    """
+    n, p = rows.X.shape
+    held_out = [np.bincount(fold.test, minlength=n) for fold in folds]
+    complementary = tuple(
+        bool(np.all(np.bincount(fold.train, minlength=n) + count == 1))
+        for fold, count in zip(folds, held_out, strict=True)
+    )
+    keep = len(folds) * p * p <= _KEPT
+    tests: list[Moments | None] = [None] * len(folds)
+    if keep:
+        wanted = [i for i, complement in enumerate(complementary) if complement]
+        for i, moments in zip(wanted, run([(_moments_of, rows, folds[i].test) for i in wanted]), strict=True):
+            tests[i] = moments
+    if keep and all(complementary) and np.all(sum(held_out) == 1):
+        total = tests[0]
+        for moments in tests[1:]:
+            total = total + moments  # type: ignore[operator]
+    else:
+        total = rows.moments()
+    return FoldMoments(total, tuple(tests), complementary)  # type: ignore[arg-type]
+
+
+def _moments_of(rows: Rows, index: IndexArray) -> Moments:
+    return rows.take(index).moments()
+
+
+def fold_errors(
+    rows: Rows,
+    fold: Fold,
+    grids: Sequence[Grid],
+    moments: FoldMoments | None,
+    number: int,
+    tol: float,
+    max_iter: int,
+) -> FoldErrors:
+    """Solve every grid on a fold's training rows and measure it on the test rows.
+
+    Parameters
+    ----------
+    rows : Rows
+        All rows.
+    fold : Fold
+        Positions in them.
+    grids : sequence of Grid
+        Of equally many alphas.
+    moments : FoldMoments, optional
+        To go by moments where they have the digits; by the rows if not given.
+    number : int
+        Which of the folds of `moments` it is.
+    tol, max_iter
+        As for `solve_path`.
+    """
+    training, held_out = rows.take(fold.train), rows.take(fold.test)
+    quadratic, test = None, None
+    if moments is not None:
+        if moments.complementary[number]:
+            test = moments.tests[number] or held_out.moments()
+        quadratic = Quadratic(training_moments(training, moments.total, test))
+    solve = _TrainingSet(training, quadratic, tol, max_iter)
+    weight = float(held_out.weights.sum())
+    shape = (len(grids), grids[0].alphas.size)
+    errors, gaps, n_iter = np.empty(shape), np.empty(shape), np.empty(shape, dtype=int)
+    for i, grid in enumerate(grids):
+        solution, intercepts = solve(grid)
+        errors[i] = squared_errors(held_out, test, solution.coef, intercepts) / weight
+        gaps[i], n_iter[i] = solution.dual_gap, solution.n_iter
+    return FoldErrors(errors, gaps, n_iter)
+
+
+class _TrainingSet:
+    """The rows that a fold trains on: by their moments, and by themselves where those do not do."""
+
+    def __init__(self, rows: Rows, quadratic: Quadratic | None, tol: float, max_iter: int) -> None:
+        self.rows = rows
+        self.quadratic = quadratic
+        self.limits = {"tol": tol, "max_iter": max_iter}
+        self.total_weight = float(rows.weights.sum())
+
+    @cached_property
+    def problem(self) -> LeastSquares:
+        """The data term of the rows, made when first asked for."""
+        X, y, weights, fit_intercept = self.rows
+        X = X if sparse.issparse(X) else np.asfortranarray(X)  # working sets copy columns
+        return least_squares(X, y[:, None], weights, fit_intercept=fit_intercept)
+
+    def __call__(self, grid: Grid) -> tuple[Solution, FloatArray]:
+        """Solve a grid; returns the solution, its gaps relative to the null model, and the intercepts."""
+        penalties = grid.penalties(self.total_weight)
+        data: Quadratic | LeastSquares = self.problem if self.quadratic is None else self.quadratic
+        solution = solve_path(data, penalties, **self.limits)
+        coef, gaps, n_iter = solution.coef, _relative(solution.dual_gap, data), solution.n_iter
+        todo = np.flatnonzero(~(gaps <= self.limits["tol"]))
+        if self.quadratic is not None and todo.size:
+            again = solve_path(self.problem, [penalties[i] for i in todo], **self.limits)
+            coef[todo], gaps[todo] = again.coef, _relative(again.dual_gap, self.problem)
+            n_iter[todo] += again.n_iter
+        return Solution(coef, gaps, n_iter), data.intercept(coef)
+
+
+def _relative(gaps: FloatArray, data: DataTerm) -> FloatArray:
+    null = float(data.null_value[0])
+    return gaps / (null if null > 0 else 1.0)
+
+
+def training_moments(training: Rows, total: Moments, test: Moments | None) -> Moments:
+    """Take the moments of training rows: the total's less the test rows', where that leaves enough digits.
+
+    Parameters
+    ----------
+    training : Rows
+        The rows that are left.
+    total : Moments
+        Of all rows.
+    test : Moments, optional
+        Of the rows that are held out, if they are all the others.
+    """
+    if test is None:
+        return training.moments()
+    left = total - test
+    cancelled = np.diag(left.gram) < _LEFT * np.diag(total.gram)
+    if np.any(cancelled) or np.any(left.yy < _LEFT * total.yy):
+        return training.moments()
+    return left
+
+
+def squared_errors(
+    rows: Rows, moments: Moments | None, coef: FloatArray, intercepts: FloatArray
+) -> FloatArray:
+    """Sum the squared errors Σ s (y − b − xᵀw)² of each of k models.
+
+    Parameters
+    ----------
+    rows : Rows
+        Test rows.
+    moments : Moments, optional
+        Theirs, if known.
+    coef : ndarray of shape (k, n_features)
+        Coefficients of each model.
+    intercepts : ndarray of shape (k,)
+        Its intercept.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+    """
+    if moments is None:
+        return _errors_by_rows(rows, coef, intercepts)
+    # Σ s (y − b − xᵀw)² = yy − 2 wᵀxy + wᵀGw + S (ȳ − b − x̄ᵀw)², products about the means of these rows
+    xy, yy, gram = moments.xy[:, 0], float(moments.yy[0]), moments.gram
+    shift = moments.y_mean[0] - intercepts - coef @ moments.x_mean
+    errors = yy + np.einsum("ij,ij->i", coef @ gram - 2.0 * xy, coef) + moments.total_weight * shift**2
+    size = np.sqrt(yy) + np.abs(coef) @ np.sqrt(np.diag(gram))
+    lost = np.flatnonzero(~(errors > _CANCELLED * size**2))
+    if lost.size:
+        errors[lost] = _errors_by_rows(rows, coef[lost], intercepts[lost])
+    return errors
+
+
+def _errors_by_rows(rows: Rows, coef: FloatArray, intercepts: FloatArray) -> FloatArray:
+    active = np.flatnonzero(np.any(coef != 0.0, axis=0))
+    inner = coef[:, active].T
+    errors = np.zeros(len(coef))
+    for block in row_blocks(rows.y.size, max(len(coef), active.size)):
+        X = rows.X[block]
+        X = X if active.size == X.shape[1] else X[:, active]
+        residual = (rows.y[block, None] - intercepts) - X @ inner
+        errors += rows.weights[block] @ residual**2
+    return errors
