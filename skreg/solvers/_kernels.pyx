@@ -3,12 +3,13 @@
 
 `minimize_on_gram` finds the exact minimiser on a Gram matrix: coordinate descent until the signs settle, then
 Newton steps on the support with a Cholesky factor that follows the support, column in, column out.
+`extend_gram` and `subtract_columns` work on A by blocks of rows that stay in cache, without forming it.
 `column_descent` and `sparse_column_descent` sweep the columns themselves.
 """
 
 from libc.math cimport fabs, hypot, sqrt
 from libc.string cimport memcpy
-from scipy.linalg.cython_blas cimport daxpy, ddot, dtrmv, dtrsv
+from scipy.linalg.cython_blas cimport daxpy, ddot, dgemm, dsyrk, dtrmv, dtrsv
 from scipy.linalg.cython_lapack cimport dpotrf
 
 # A column whose part outside the span of the support is below this share of its norm² is collinear with it.
@@ -472,6 +473,82 @@ def gram_path(double[:, ::1] gram, const double[::1] c, const double[:, ::1] l1,
             if i > 0 and has_other_l2(q.m, q.l2, &l2[i - 1, 0]):
                 forget(&q, &f)
             spent[i] = minimize(&q, &f, tolerance, max_iter)
+
+
+cdef inline void copy_column(const double[:, :] X, Py_ssize_t first, int rows, Py_ssize_t j, double shift,
+                             double scale, const double[::1] root_weights, double *out) noexcept nogil:
+    """Write rows of A's column j, √s (xⱼ − shift) · scale."""
+    cdef int i
+    cdef const double *column = &X[first, j]
+    cdef Py_ssize_t stride = X.strides[0] // 8
+    if stride == 1:
+        for i in range(rows):
+            out[i] = (column[i] - shift) * scale
+    else:
+        for i in range(rows):
+            out[i] = (column[i * stride] - shift) * scale
+    if root_weights.shape[0] > 0:
+        for i in range(rows):
+            out[i] *= root_weights[first + i]
+
+
+def extend_gram(const double[:, :] X, const double[::1] shift, const double[::1] scale,
+                const double[::1] root_weights, const Py_ssize_t[::1] index, int known, double[:, ::1] gram,
+                double[::1, :] block):
+    """Give gram[:m, :m] = A[:, index]ᵀA[:, index] the rows and columns from `known` on, in one pass over them.
+
+    `block` has room for some rows of the m columns. No root weights stand for ones.
+    """
+    cdef int m = <int> index.shape[0], stride = <int> (gram.strides[0] // 8), new = m - known
+    cdef int rows, room = <int> block.shape[0]
+    cdef Py_ssize_t n = X.shape[0], first = 0
+    cdef int i, j
+    cdef double one = 1.0
+    if new == 0:
+        return
+    with nogil:
+        for i in range(known, m):
+            for j in range(m):
+                gram[i, j] = 0.0
+        while first < n:
+            rows = <int> min(<Py_ssize_t> room, n - first)
+            for i in range(m):
+                copy_column(X, first, rows, index[i], shift[index[i]], scale[index[i]], root_weights, &block[0, i])
+            if known > 0:
+                dgemm('T', 'N', &known, &new, &rows, &one, &block[0, 0], &room, &block[0, known], &room, &one,
+                      &gram[known, 0], &stride)
+            dsyrk('U', 'T', &new, &rows, &one, &block[0, known], &room, &one, &gram[known, known], &stride)
+            first += rows
+        # In rows of C the columns of Fortran's upper triangle are the lower one.
+        for i in range(known, m):
+            for j in range(i):
+                gram[j, i] = gram[i, j]
+
+
+def subtract_columns(const double[:, :] X, const double[::1] shift, const double[::1] scale,
+                     const double[::1] root_weights, const Py_ssize_t[::1] index, const double[::1] w,
+                     double[::1] r):
+    """r −= A[:, index] w, reading only those columns, each once."""
+    cdef Py_ssize_t n = X.shape[0], first = 0, k
+    cdef int rows, i, one = 1, stride = <int> (X.strides[0] // 8)
+    cdef double shifted = 0.0, step
+    with nogil:
+        for k in range(index.shape[0]):
+            shifted += shift[index[k]] * scale[index[k]] * w[k]
+        while first < n:
+            rows = <int> min(<Py_ssize_t> 2048, n - first)
+            if root_weights.shape[0] > 0:
+                for i in range(rows):
+                    r[first + i] = r[first + i] / root_weights[first + i]
+            for i in range(rows):
+                r[first + i] += shifted
+            for k in range(index.shape[0]):
+                step = -scale[index[k]] * w[k]
+                daxpy(&rows, &step, <double *> &X[first, index[k]], &stride, &r[first], &one)
+            if root_weights.shape[0] > 0:
+                for i in range(rows):
+                    r[first + i] = r[first + i] * root_weights[first + i]
+            first += rows
 
 
 def column_descent(const double[::1, :] A, const Py_ssize_t[::1] index, double[::1] r, double[::1] w,

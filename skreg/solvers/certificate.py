@@ -18,6 +18,7 @@ from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
 from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
+from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.subproblem import ColumnSubproblem
 
 __all__ = ["Certificate", "dual_gap"]
@@ -74,9 +75,7 @@ def dual_gap(problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty
     certificate = Certificate(problem, problem.penalty_of(penalty, 0))
     for i, k in enumerate(judged):
         certificate = certificate.of_target(k, problem.penalty_of(penalty, k))
-        gaps[k] = certificate.residual_gap(w[:, i], g[:, i], float(r_squared[i]))
-        if gaps[k] > _SMALL * certificate.null and certificate.is_worth_refining(w[:, i]):
-            gaps[k] = min(gaps[k], certificate.refined_gap(w[:, i]))
+        gaps[k] = certificate.certify(w[:, i], g[:, i], float(r_squared[i]))
     return problem.energy_to_data(gaps, problem.targets)
 
 
@@ -85,8 +84,8 @@ class Certificate:
 
     Parameters
     ----------
-    problem : LeastSquares
-        The data term.
+    problem : LeastSquares or Quadratic
+        The data term. Without its rows a gap is infinite where the Gram matrix does not do.
     penalty : ColumnPenalty
         The penalty in scaled units.
     target : int, default=0
@@ -97,7 +96,7 @@ class Certificate:
 
     def __init__(
         self,
-        problem: LeastSquares,
+        problem: LeastSquares | Quadratic,
         penalty: ColumnPenalty,
         target: int = 0,
         unpenalized: _Unpenalized | None = None,
@@ -114,6 +113,13 @@ class Certificate:
     def of_target(self, target: int, penalty: ColumnPenalty) -> Certificate:
         """Go on to another target, whose unpenalised columns are the same."""
         return Certificate(self.problem, penalty, target, self.unpenalized)
+
+    def certify(self, w: FloatArray, g: FloatArray, r_squared: float) -> float:
+        """Bound the suboptimality of w as well as is cheap; arguments as for `residual_gap`."""
+        gap = self.residual_gap(w, g, r_squared)
+        if gap > _SMALL * self.null and self.is_worth_refining(w):
+            gap = min(gap, self.refined_gap(w))
+        return gap
 
     def residual_gap(self, w: FloatArray, g: FloatArray, r_squared: float) -> float:
         """Bound the suboptimality of w by its residual as θ.
@@ -134,6 +140,8 @@ class Certificate:
             return self._gap(w, DualPoint(g, r_squared), r_squared)
         point = self.unpenalized.project_by_gram(g, r_squared)
         if point is None:
+            if isinstance(self.problem, Quadratic):
+                return np.inf
             r = self._residual(w)
             point = self.unpenalized.project(r, r)
         return self._gap(w, point, r_squared)
@@ -181,7 +189,12 @@ class Certificate:
         return noise > 0.1 * _SMALL * l1 or noise * noise > 0.1 * _SMALL * self.null * l2
 
     def _residual(self, w: FloatArray) -> FloatArray:
-        return self.problem.residual(w[:, None], [self.target])[:, 0]
+        return self._rows.residual(w[:, None], [self.target])[:, 0]
+
+    @property
+    def _rows(self) -> LeastSquares:
+        assert isinstance(self.problem, LeastSquares)
+        return self.problem
 
     def _gap(self, w: FloatArray, point: DualPoint, r_squared: float) -> float:
         """E(w) − D at the best multiple of a dual point, and rounding; infinite if w breaks `positive`."""
@@ -213,7 +226,7 @@ class Certificate:
         The steps aim `margin` inside the penalty's limits on correlations, so that rounding does not cross
         them.
         """
-        problem, free = self.problem, self.data & self.penalty.free
+        problem, free = self._rows, self.data & self.penalty.free
         in_play = self.data & (w != 0.0) if self.penalty.positive else (self.data & (w != 0.0)) | free
         support = np.flatnonzero(in_play)
         theta = r.copy()  # moved by the subproblem
@@ -238,7 +251,7 @@ class _Unpenalized:
     the nearest such point is found by non-negative least squares.
     """
 
-    def __init__(self, problem: LeastSquares, index: IndexArray, positive: bool) -> None:
+    def __init__(self, problem: LeastSquares | Quadratic, index: IndexArray, positive: bool) -> None:
         self.problem = problem
         self.index = index
         self.positive = positive
@@ -261,22 +274,27 @@ class _Unpenalized:
 
     def project(self, theta: FloatArray, r: FloatArray) -> DualPoint:
         """Project θ, and measure it against r. Where that fails, θ = 0 is feasible."""
-        g = self.problem.adjoint(theta[:, None])[:, 0]
+        g = self._rows.adjoint(theta[:, None])[:, 0]
         size = float(np.sqrt(r @ r))
         if self._violation(g) > 4.0 * _EPSILON * size:
             theta = self._projected(theta)
-            g = self.problem.adjoint(theta[:, None])[:, 0]
+            g = self._rows.adjoint(theta[:, None])[:, 0]
         if self._violation(g) > _FEASIBLE * size:
             theta, g = np.zeros_like(r), np.zeros_like(g)
         miss = r - theta
         return DualPoint(g, float(theta @ theta), float(miss @ miss), float(miss @ theta))
+
+    @property
+    def _rows(self) -> LeastSquares:
+        assert isinstance(self.problem, LeastSquares)
+        return self.problem
 
     def _violation(self, g: FloatArray) -> float:
         """Measure how far the correlations with F are from feasible."""
         return float(np.max(g[self.index] if self.positive else np.abs(g[self.index]), initial=0.0))
 
     def _projected(self, theta: FloatArray) -> FloatArray:
-        problem, index = self.problem, self.index
+        problem, index = self._rows, self.index
         if problem.n_rows * index.size > max(_DENSE_LIMIT, problem.n_stored):
             columns = np.isin(np.arange(problem.n_features), index)
             none = np.zeros(columns.size)
@@ -307,7 +325,7 @@ class _Unpenalized:
     @cached_property
     def _basis(self) -> FloatArray:
         """An orthonormal basis of F."""
-        A = self.problem.columns(self.index)
+        A = self._rows.columns(self.index)
         basis, values, _right = linalg.svd(A, full_matrices=False, check_finite=False)
         return basis[:, values > values[0] * max(A.shape) * _EPSILON]
 

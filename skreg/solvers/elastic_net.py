@@ -14,7 +14,7 @@ from scipy import linalg
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.certificate import Certificate, dual_gap
+from skreg.solvers.certificate import Certificate
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
@@ -33,9 +33,15 @@ GRAM_LIMIT = 6000
 # The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
 # Gram matrix loses too much: each step takes about a second at the limit.
 _COLUMN_LIMIT = 1_000_000_000
-# λ₁ comes down by this factor a stage at most, in so many stages at most.
+# λ₁ comes down by this factor a stage at most, by less where the support is crowded: more than this part of
+# the rows. In so many stages at most.
 _DESCENT = 3.0
-_MAX_STAGES = 15
+_CAUTIOUS_DESCENT = 1.5
+_CROWDED = 0.125
+_MAX_STAGES = 30
+_LARGEST_EXCESS = _DESCENT**15
+# Columns of the whole Gram matrix that cost what a pass over X does.
+_COLUMNS_A_PASS = 12.0
 _STAGE_TOLERANCE = 1e-2
 # Sweeps and steps on a working set before another look at the rows.
 _PATIENCE = 50
@@ -85,16 +91,17 @@ def solve_elastic_net(
         w[problem.x_scale == 0] = 0.0
         if penalty.positive:
             np.maximum(w, 0.0, out=w)
-    n_iter = np.ones(problem.n_targets, dtype=int)
+    n_iter, gap = np.ones(problem.n_targets, dtype=int), np.zeros(problem.n_targets)
     with one_blas_thread():
         for k in range(problem.n_targets):
-            if np.any(problem.b[:, k]):
-                solver = TargetSolver(problem, k, w[:, k])
-                w[:, k], n_iter[k] = solver.solve(problem.penalty_of(penalty, k), tol, max_iter)
-            else:
+            if problem.b_squared[k] == 0.0:
                 w[:, k] = 0.0
-        coef = problem.coef_to_data(w)
-        return Solution(coef=coef, dual_gap=dual_gap(problem, coef, penalty), n_iter=n_iter)
+                continue
+            solver = TargetSolver(problem, k, w[:, k])
+            w[:, k], n_iter[k], gap[k] = solver.solve(problem.penalty_of(penalty, k), tol, max_iter)
+    return Solution(
+        coef=problem.coef_to_data(w), dual_gap=problem.energy_to_data(gap, problem.targets), n_iter=n_iter
+    )
 
 
 class TargetSolver:
@@ -119,15 +126,17 @@ class TargetSolver:
     def __init__(self, problem: LeastSquares, target: int, start: FloatArray) -> None:
         self.problem = problem
         self.target = target
-        b = problem.b[:, target]
-        self.null = 0.5 * float(b @ b)
+        self.null = 0.5 * float(problem.b_squared[target])
         self.rounding = ROUNDING * float(np.sqrt(2.0 * self.null))
         self.working = WorkingSet(problem)
         self.w = start.copy()
         self._look()
 
-    def solve(self, penalty: ColumnPenalty, tol: float, max_iter: int) -> tuple[FloatArray, int]:
-        """Bring the gap under `tol` of the null model's energy; returns the best w met and what it took."""
+    def solve(self, penalty: ColumnPenalty, tol: float, max_iter: int) -> tuple[FloatArray, int, float]:
+        """Bring the gap under `tol` of the null model's energy.
+
+        Returns the best w met, the iterations it took, and its gap, computed from the rows.
+        """
         working = self.working
         self.penalty = penalty
         self.certificate = Certificate(self.problem, penalty, self.target)
@@ -136,14 +145,14 @@ class TargetSolver:
             self.w = np.zeros_like(self.w)
             self._look()
         n_iter = self._come_down(working, max_iter)
-        best, best_gap = self.w, np.inf
+        best, best_gap = self._state, np.inf
         settled = False
         while True:
             gap = self._gap()
             # A round on an old working set that was solved exactly has nothing left to gain but digits.
             stalled = settled and gap > 0.1 * best_gap
             if gap <= best_gap + 4.0 * _EPSILON:  # later is better where the gap cannot tell
-                best, best_gap = self.w.copy(), min(gap, best_gap)
+                best, best_gap = self._state, min(gap, best_gap)
             violation = self._violation(self.penalty)
             if stalled or n_iter >= max_iter:
                 break
@@ -152,23 +161,31 @@ class TargetSolver:
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
             if working.size > GRAM_LIMIT:
+                self.w = self.w.copy()
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
                 )
                 self._look()
             else:
                 n_iter += self._work_on_gram(working, self.penalty, left)
+        self._state = best
         if best_gap > tol and n_iter < max_iter:
-            self.w = best.copy()
-            self._look()
+            self.w = self.w.copy()
             spent, gap = self._solve_on_columns(tol, max_iter - n_iter)
             n_iter += spent
-            if gap <= best_gap:
-                best = self.w
-        if best is not self.w and not np.array_equal(best, self.w):
-            self.w = best.copy()
-            self._look()
-        return best, max(n_iter, 1)
+            if not gap <= best_gap:
+                self._state = best
+        gap = self.certificate.certify(self.w, self.g, self.r_squared)
+        return self.w, max(n_iter, 1), gap
+
+    @property
+    def _state(self) -> tuple[FloatArray, FloatArray, float]:
+        """Where it is: w is replaced, never changed, once the residual has been computed from it."""
+        return self.w, self.g, self.r_squared
+
+    @_state.setter
+    def _state(self, state: tuple[FloatArray, FloatArray, float]) -> None:
+        self.w, self.g, self.r_squared = state
 
     def _come_down(self, working: WorkingSet, max_iter: int) -> int:
         """Follow the solution roughly from a λ₁ at which w is about optimal down to the one asked for.
@@ -176,21 +193,34 @@ class TargetSolver:
         So the support grows to its size from below, and is never larger than the rows can tell apart.
         """
         l1 = self.penalty.l1
-        pull = np.where(self.problem.x_scale > 0, self.g if self.penalty.positive else np.abs(self.g), 0.0)
-        excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), _DESCENT**_MAX_STAGES)
-        n_stages = int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT)))
-        n_iter = 0
-        for stage in range(n_stages - 1, 0, -1):
-            factor = excess ** (stage / n_stages)
-            penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * factor)  # without overflow
+        pull = self.g - self.penalty.l2 * self.w
+        pull = np.where(self.problem.x_scale > 0, pull if self.penalty.positive else np.abs(pull), 0.0)
+        excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), _LARGEST_EXCESS)
+        if self._whole_gram_pays(excess):
+            working.complete()
+        n_iter, level, stages = 0, excess, 0
+        while level > 1.0 and n_iter < max_iter and stages < _MAX_STAGES:
+            crowded = np.count_nonzero(self.w) > _CROWDED * self.problem.n_rows
+            left = int(np.ceil(np.log(level) / np.log(_CAUTIOUS_DESCENT if crowded else _DESCENT)))
+            if left <= 1:
+                break
+            level **= (left - 1) / left
+            stages += 1
+            penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * level)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
-            if n_iter >= max_iter or working.size > GRAM_LIMIT:
+            if working.size > GRAM_LIMIT:
                 break
             before = self.w
             n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)
             if self.w is before:
                 break
         return n_iter
+
+    def _whole_gram_pays(self, excess: float) -> bool:
+        """Whether the Gram matrix of all columns costs less than the passes over X that it saves."""
+        n, p = self.problem.n_rows, self.problem.n_features
+        passes = 2.0 + 2.0 * np.log(max(excess, 1.0)) / np.log(_DESCENT)
+        return self.problem.is_dense and p <= n and p <= passes * _COLUMNS_A_PASS
 
     def _work_on_gram(
         self, working: WorkingSet, penalty: ColumnPenalty, max_iter: int, *, exactly: bool = True
@@ -200,16 +230,22 @@ class TargetSolver:
         Nothing changes if the energy, computed from the rows, has not fallen: the Gram matrix has then lost
         the digits that it takes.
         """
-        before, energy = (self.w, self.g, self.r_squared), self._energy(penalty)
+        before, energy = self._state, self._energy(penalty)
         # A stage on the way down need not find the last coefficients that enter.
         tolerance = 0.1 * self.rounding if exactly else _STAGE_TOLERANCE * float(penalty.l1.max())
-        self.w = self.w.copy()
+        w, g = self.w.copy(), self.g.copy()
         # Where digits are lost, steps may go in circles: the budget leaves some for the columns themselves.
         budget = min(max_iter, _PATIENCE + working.size // 4)
-        n_iter = working.minimize(self.g, self.w, penalty, tolerance, budget)
-        self._look(working)
+        n_iter = working.minimize(g, w, penalty, tolerance, budget)
+        if not exactly and working.is_complete:
+            # The Gram matrix knows every correlation: the rows need not be asked.
+            self.r_squared -= float((w - self.w) @ (self.g + g))
+            self.w, self.g = w, g
+            return n_iter
+        self.w = w
+        self._look()
         if not self._energy(penalty) <= energy + _EPSILON * self.null:
-            self.w, self.g, self.r_squared = before
+            self._state = before
         return n_iter
 
     def _solve_on_columns(self, tol: float, max_iter: int) -> tuple[int, float]:
@@ -251,13 +287,15 @@ class TargetSolver:
         rows = self.problem.n_rows
         return rows * n_columns * min(rows, n_columns) <= _COLUMN_LIMIT
 
-    def _look(self, working: WorkingSet | None = None) -> None:
-        """Compute the residual's correlations and square from the rows, of the working set if w is in it."""
-        if working is None:
-            r = self.problem.residual(self.w[:, None], [self.target])[:, 0]
+    def _look(self) -> None:
+        """Compute the residual's correlations and square from the rows."""
+        support = np.flatnonzero(self.w)
+        if support.size:
+            r = self.problem.residual_on(support, self.w[support], self.target)
+            self.g, self.r_squared = self.problem.adjoint(r[:, None])[:, 0], float(r @ r)
         else:
-            r = working.residual(self.w, self.target)
-        self.g, self.r_squared = self.problem.adjoint(r[:, None])[:, 0], float(r @ r)
+            self.g = self.problem.c[:, self.target].copy()
+            self.r_squared = float(self.problem.b_squared[self.target])
 
     def _energy(self, penalty: ColumnPenalty) -> float:
         return 0.5 * self.r_squared + penalty.value(self.w)

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg.moments import Moments
 from skreg.moments.moments import implicitly_centred, weighted_means
-from skreg.solvers._kernels import column_descent, sparse_column_descent
+from skreg.solvers._kernels import column_descent, extend_gram, sparse_column_descent, subtract_columns
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.data_term import DataTerm, column_scale, power_of_two_scale
+from skreg.solvers.quadratic import Quadratic
 
 __all__ = ["DenseLeastSquares", "LeastSquares", "SparseLeastSquares", "least_squares"]
 
@@ -31,6 +31,11 @@ IndexArray = NDArray[np.intp]
 _CONSTANT = 1e-12
 # Up to this ratio of a column's size to its spread, centring it by a shift costs at most a digit or two.
 _SHIFTABLE = 30.0
+# Numbers in a block of X that is read several times (half a MiB), and in one of A that is multiplied.
+_PASS_BLOCK = 2**16
+_GRAM_BLOCK = 2**17
+# Blocks of fewer rows than this multiply at less than the full rate.
+_GRAM_ROWS = 128
 
 
 class LeastSquares(DataTerm, ABC):
@@ -44,9 +49,12 @@ class LeastSquares(DataTerm, ABC):
         The scaled targets.
     n_stored : int
         How many numbers of X are held.
+    is_dense : bool
+        Whether those are all of X.
     """
 
     n_stored: int
+    is_dense: bool
 
     def __init__(self, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         self.n_rows = y.shape[0]
@@ -59,6 +67,11 @@ class LeastSquares(DataTerm, ABC):
         self.y_scale = power_of_two_scale(np.max(np.abs(b), axis=0), when_zero=1.0)
         self.b = b * self.y_scale
         self.b_squared = np.einsum("ij,ij->j", self.b, self.b)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether X is known to have neither NaN nor infinity."""
+        return True
 
     @abstractmethod
     def product(self, w: FloatArray) -> FloatArray:
@@ -76,6 +89,24 @@ class LeastSquares(DataTerm, ABC):
         """
         return self.b[:, targets] - self.product(w)
 
+    def residual_on(self, index: IndexArray, w: FloatArray, target: int) -> FloatArray:
+        """Compute b − A[:, index]w of one target, of shape (n_rows,), for w of shape (len(index),)."""
+        everywhere = np.zeros((self.n_features, 1))
+        everywhere[index, 0] = w
+        return self.residual(everywhere, [target])[:, 0]
+
+    @cached_property
+    def c(self) -> FloatArray:
+        """Aᵀb, of shape (n_features, n_targets)."""
+        return self.adjoint(self.b)
+
+    @cached_property
+    def quadratic(self) -> Quadratic:
+        """The same by AᵀA, c and ‖b‖² alone: one pass over the rows, made when first asked for."""
+        gram = np.empty((self.n_features, self.n_features))
+        self.extend_gram(np.arange(self.n_features), 0, gram)
+        return Quadratic.of_rows(self, gram, self.c)
+
     @abstractmethod
     def adjoint(self, r: FloatArray) -> FloatArray:
         """Compute Aᵀr, of shape (n_features, k), for r of shape (n_rows, k)."""
@@ -88,6 +119,12 @@ class LeastSquares(DataTerm, ABC):
     @abstractmethod
     def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
         """Compute the block A[:, left]ᵀ A[:, right]."""
+
+    def extend_gram(self, index: IndexArray, known: int, gram: FloatArray) -> None:
+        """Write what is new, from `known` on, of A[:, index]ᵀ A[:, index] into the corner of `gram`."""
+        block = self.gram(index, index[known:])
+        gram[: index.size, known : index.size] = block
+        gram[known : index.size, :known] = block[:known].T
 
     @abstractmethod
     def columns(self, index: IndexArray) -> FloatArray:
@@ -142,25 +179,39 @@ class DenseLeastSquares(LeastSquares):
     """Holds X as it is given, in float64; the centring is an implicit shift.
 
     A centred copy is made only if a column's mean is so far from its spread that the shift would cost
-    digits. AᵀA is made from the moments when all of it is asked for.
+    digits.
     """
+
+    is_dense = True
 
     def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
         # float32 products would round to float32, and mixed ones copy X each time.
         self.X = X if X.dtype == np.float64 else X.astype(np.float64, order="F")
         self.n_stored = self.X.size
-        self.fit_intercept = fit_intercept
-        self.weights = weights if np.any(weights != 1.0) else None
-        self.x_mean = weights @ self.X / self.total_weight if fit_intercept else np.zeros(X.shape[1])
-        squares = self._sums_of_squares(self.X)
+        weighted = np.any(weights != 1.0)
+        self.weights = weights if weighted else None
+        self._root_weights = self.root_weights if weighted else np.empty(0)  # what the kernels take
+        weighted_b = self.root_weights[:, None] * self.b if weighted else self.b
+        with np.errstate(over="ignore", invalid="ignore"):  # `is_finite` asks
+            sums, squares, products = _column_sums(self.X, weights, self.weights, weighted_b)
+            self._centre(sums, squares, weights, fit_intercept)
+        if self.shift is self.x_mean:
+            # From the same pass; bᵀ√s is zero up to rounding.
+            self.c = self._centred(products, weighted_b)
+
+    def _centre(
+        self, sums: FloatArray, squares: FloatArray, weights: FloatArray, fit_intercept: bool
+    ) -> None:
+        """Find the means and scales of the columns, and centre a copy of them if the shift would not do."""
+        self.x_mean = sums / self.total_weight if fit_intercept else np.zeros_like(sums)
         variance = squares - self.total_weight * self.x_mean**2
         self.shift = self.x_mean
         far = np.flatnonzero(variance * _SHIFTABLE**2 < squares)
         if far.size:
             # Digits have cancelled in these columns: their means and variances anew, in two passes.
             self.x_mean[far], rest = weighted_means(self.X[:, far], weights)
-            variance[far] = self._sums_of_squares((self.X[:, far] - self.x_mean[far]) - rest)
+            variance[far] = _sums_of_squares((self.X[:, far] - self.x_mean[far]) - rest, self.weights)
         self.x_scale = column_scale(variance, self.x_mean, self.total_weight)
         if np.any(self.x_scale[far] > 0.0):
             self.x_mean, rest = weighted_means(self.X, weights)
@@ -169,10 +220,10 @@ class DenseLeastSquares(LeastSquares):
             self.shift = np.zeros_like(self.x_mean)
         self.norms = variance * self.x_scale * self.x_scale
 
-    def _sums_of_squares(self, columns: FloatArray) -> FloatArray:
-        if self.weights is None:
-            return np.einsum("ij,ij->j", columns, columns)
-        return np.einsum("i,ij,ij->j", self.weights, columns, columns)
+    @property
+    def is_finite(self) -> bool:
+        """Whether X has neither NaN nor infinity, and no squares that overflow."""
+        return bool(np.all(np.isfinite(self.norms)) and np.all(np.isfinite(self.x_mean)))
 
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""
@@ -183,41 +234,46 @@ class DenseLeastSquares(LeastSquares):
             fit *= self.root_weights[:, None]
         return fit
 
+    def residual_on(self, index: IndexArray, w: FloatArray, target: int) -> FloatArray:
+        """Compute b − A[:, index]w of one target, reading those columns alone if X is stored by columns."""
+        if not self.X.flags.f_contiguous:
+            return super().residual_on(index, w, target)
+        r = self.b[:, target].copy()
+        subtract_columns(self.X, self.shift, self.x_scale, self._root_weights, index, w, r)
+        return r
+
     def adjoint(self, r: FloatArray) -> FloatArray:
         """Compute Aᵀr."""
         if self.weights is not None:
             r = r * self.root_weights[:, None]
-        g = self.X.T @ r
-        g -= np.outer(self.shift, r.sum(axis=0))
-        g *= self.x_scale[:, None]
-        return g
+        return self._centred(self.X.T @ r, r)
+
+    def _centred(self, products: FloatArray, r: FloatArray) -> FloatArray:
+        """Turn Xᵀr into what it is for the columns of A."""
+        products -= np.outer(self.shift, r.sum(axis=0))
+        products *= self.x_scale[:, None]
+        return products
 
     def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
         """Compute A[:, left]ᵀ A[:, right]."""
-        if "full_gram" in vars(self) or min(left.size, right.size) > self.n_features // 2:
-            return self.full_gram[np.ix_(left, right)]
+        if "quadratic" in vars(self) or min(left.size, right.size) > self.n_features // 2:
+            return self.quadratic.gram(left, right)
         return self.columns(left).T @ self.columns(right)
 
-    @cached_property
-    def full_gram(self) -> FloatArray:
-        """AᵀA, C-contiguous; one pass over the rows, made when first asked for."""
-        nothing = np.empty((self.n_rows, 0))
-        weights = np.ones(self.n_rows) if self.weights is None else self.weights
-        moments = Moments.from_data(self.X, nothing, weights, centred=self.fit_intercept)
-        return moments.gram * self.x_scale * self.x_scale[:, None]
+    def extend_gram(self, index: IndexArray, known: int, gram: FloatArray) -> None:
+        """Write what is new of A[:, index]ᵀ A[:, index] into `gram`, by blocks of rows that stay in cache."""
+        rows = min(self.n_rows, max(_GRAM_ROWS, _GRAM_BLOCK // max(1, index.size)))
+        block = np.empty((rows, index.size), order="F")
+        extend_gram(self.X, self.shift, self.x_scale, self._root_weights, index, known, gram, block)
 
-    def copy_columns(self, index: IndexArray, out: FloatArray) -> None:
-        """Write A[:, index] into `out`."""
+    def columns(self, index: IndexArray) -> FloatArray:
+        """Extract A[:, index]."""
+        out = np.empty((self.n_rows, len(index)), order="F")
         for i, j in enumerate(index):  # one by one: fancy indexing would copy more than these
             np.subtract(self.X[:, j], self.shift[j], out=out[:, i])
         out *= self.x_scale[index]
         if self.weights is not None:
             out *= self.root_weights[:, None]
-
-    def columns(self, index: IndexArray) -> FloatArray:
-        """Extract A[:, index]."""
-        out = np.empty((self.n_rows, len(index)), order="F")
-        self.copy_columns(index, out)
         return out
 
     def descend(
@@ -240,11 +296,37 @@ class DenseLeastSquares(LeastSquares):
         return sweeps
 
 
+def _column_sums(
+    X: FloatArray, weights: FloatArray, scale: FloatArray | None, rhs: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Σ sᵢxᵢ, Σ sᵢxᵢ² and Xᵀrhs of each column in one pass: by blocks that stay in cache for all three."""
+    n, p = X.shape
+    sums, squares, products = np.zeros(p), np.zeros(p), np.zeros((p, rhs.shape[1]))
+    by_columns = X.flags.f_contiguous
+    step = max(1, _PASS_BLOCK // max(1, n if by_columns else p))
+    for start in range(0, p if by_columns else n, step):
+        part = slice(start, start + step)
+        rows, columns = (slice(None), part) if by_columns else (part, slice(None))
+        block = X[rows, columns]
+        sums[columns] += weights[rows] @ block
+        squares[columns] += _sums_of_squares(block, None if scale is None else scale[rows])
+        products[columns] += block.T @ rhs[rows]
+    return sums, squares, products
+
+
+def _sums_of_squares(columns: FloatArray, weights: FloatArray | None) -> FloatArray:
+    if weights is None:
+        return np.einsum("ij,ij->j", columns, columns)
+    return weights @ (columns * columns)
+
+
 class SparseLeastSquares(LeastSquares):
     """Holds diag(√s) X diag(scale) in CSC format; the centring is an implicit shift.
 
     The shift costs nothing a column: with u = √s, A = sparse − u shiftᵀ and uᵀ(b − Aw) = 0.
     """
+
+    is_dense = False
 
     def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)

@@ -1,12 +1,13 @@
 """One target under many penalties, each solved from the solution before and certified.
 
-Tall data go by their Gram matrix, the whole path in one compiled loop; solutions that it does not bring under
-the tolerance, and other data, go by working sets, which are kept from one penalty to the next.
+Where a Gram matrix of all columns pays, the whole path is one compiled loop on it; solutions that it does not
+bring under the tolerance, and other data, go by working sets, which are kept from one penalty to the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers._kernels import gram_path
 from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.certificate import Certificate, dual_gap
+from skreg.solvers.certificate import Certificate
 from skreg.solvers.column_penalty import ColumnPenalty
+from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
 from skreg.solvers.elastic_net import GRAM_LIMIT, ROUNDING, TargetSolver
-from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares
+from skreg.solvers.least_squares import LeastSquares
+from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.solution import Solution
 
 __all__ = ["solve_path"]
@@ -31,7 +34,7 @@ _PATIENCE = 50
 
 
 def solve_path(
-    problem: LeastSquares,
+    problem: LeastSquares | Quadratic,
     penalties: Sequence[ElasticNetPenalty],
     *,
     tol: float = 1e-8,
@@ -41,10 +44,11 @@ def solve_path(
 
     Parameters
     ----------
-    problem : LeastSquares
-        The data term, of one target.
+    problem : LeastSquares or Quadratic
+        The data term, of one target. Of a Quadratic there are no rows to go back to: where its Gram matrix
+        has lost the digits that `tol` takes, the gaps say so.
     penalties : sequence of ElasticNetPenalty
-        From strong to weak, alike in `positive`.
+        From strong to weak, alike but for their strengths.
     tol : float, default=1e-8
         The duality gap to reach for each, relative to the null model's energy.
     max_iter : int, default=1000
@@ -57,44 +61,44 @@ def solve_path(
     """
     k, p = len(penalties), problem.n_features
     w, n_iter, gaps = np.zeros((k, p)), np.ones(k, dtype=int), np.zeros(k)
-    if problem.null_value[0] > 0:
-        with one_blas_thread():
+    if problem.b_squared[0] == 0.0:
+        return Solution(coef=w, dual_gap=gaps, n_iter=n_iter)
+    with one_blas_thread():
+        if isinstance(problem, Quadratic):
+            w, n_iter, gaps = _on_gram(problem, penalties, max_iter)
+        else:
             todo = np.arange(k)
-            if isinstance(problem, DenseLeastSquares) and _is_tall(problem) and k >= _MANY:
-                w, n_iter, gaps = _on_gram(problem, penalties, max_iter)
-                todo = np.flatnonzero(~(gaps <= tol * problem.null_value[0]))
+            if k >= _MANY and _is_tall(problem):
+                w, n_iter, gaps = _on_gram(problem.quadratic, penalties, max_iter)
+                todo = np.flatnonzero(~(gaps <= tol * 0.5 * problem.b_squared[0]))
             if todo.size:
-                before = w[todo[0] - 1] if todo[0] else np.zeros(p)
-                solver = TargetSolver(problem, 0, before)
+                solver = TargetSolver(problem, 0, w[todo[0] - 1] if todo[0] else np.zeros(p))
                 for i in map(int, todo):
-                    w[i], n_iter[i] = solver.solve(problem.penalty_of(penalties[i], 0), tol, max_iter)
-                    gaps[i] = dual_gap(problem, problem.coef_to_data(w[i][:, None]), penalties[i])[0]
-    return Solution(coef=problem.coef_to_data(w.T), dual_gap=gaps, n_iter=n_iter)
+                    w[i], n_iter[i], gaps[i] = solver.solve(
+                        problem.penalty_of(penalties[i], 0), tol, max_iter
+                    )
+    return Solution(coef=problem.coef_to_data(w.T), dual_gap=problem.energy_to_data(gaps, 0), n_iter=n_iter)
 
 
 def _is_tall(problem: LeastSquares) -> bool:
-    return problem.n_features <= min(problem.n_rows, GRAM_LIMIT)
+    return problem.is_dense and problem.n_features <= min(problem.n_rows, GRAM_LIMIT)
 
 
 def _on_gram(
-    problem: DenseLeastSquares, penalties: Sequence[ElasticNetPenalty], max_iter: int
+    problem: Quadratic, penalties: Sequence[ElasticNetPenalty], max_iter: int
 ) -> tuple[FloatArray, NDArray[np.int_], FloatArray]:
     """Go through all penalties in compiled code, and certify each by its correlations on the Gram matrix."""
-    p = problem.n_features
-    columns = [problem.penalty_of(penalty, 0) for penalty in penalties]
-    l1, l2 = (np.array([getattr(column, name) for column in columns]) for name in ("l1", "l2"))
-    b = problem.b[:, 0]
-    b_squared = float(b @ b)
-    c = problem.adjoint(b[:, None])[:, 0]
-    w = np.zeros((len(columns), p))
-    n_iter = np.ones(len(columns), dtype=np.int32)
+    k, p = len(penalties), problem.n_features
+    strengths = _strengths(problem, penalties)
+    c = np.ascontiguousarray(problem.c[:, 0])
+    w, n_iter = np.zeros((k, p)), np.ones(k, dtype=np.int32)
     gram_path(
-        problem.full_gram,
+        problem.G,
         c,
-        l1,
-        l2,
-        columns[0].positive,
-        0.1 * ROUNDING * np.sqrt(b_squared),
+        strengths.l1,
+        strengths.l2,
+        strengths.positive,
+        0.1 * ROUNDING * np.sqrt(problem.b_squared[0]),
         min(max_iter, _PATIENCE + p // 4),  # what that leaves over its tolerance goes by working sets
         w,
         n_iter,
@@ -103,23 +107,37 @@ def _on_gram(
         np.empty((p, p), order="F"),
         np.empty(5 * p),
     )
-    g = c - w @ problem.full_gram
-    r_squared = np.maximum(b_squared - w @ c - np.einsum("ij,ij->i", g, w), 0.0)
-    gaps = _gaps(problem, columns, w, g, r_squared)
-    return w, n_iter.astype(int), problem.energy_to_data(gaps, [0])
+    return w, n_iter.astype(int), _gaps(problem, strengths, w)
 
 
-def _gaps(
-    problem: LeastSquares,
-    penalties: list[ColumnPenalty],
-    w: FloatArray,
-    g: FloatArray,
-    r_squared: FloatArray,
-) -> FloatArray:
-    """Certify each row of w by its row of correlations."""
-    certificate = Certificate(problem, penalties[0])
-    gaps = np.empty(len(penalties))
-    for i, penalty in enumerate(penalties):
-        certificate = certificate.of_target(0, penalty)
+def _strengths(problem: Quadratic, penalties: Sequence[ElasticNetPenalty]) -> ColumnPenalty:
+    """Translate all penalties at once, a row of strengths each."""
+    unit = problem.penalty_of(replace(penalties[0], l1=1.0, l2=1.0), 0)
+    l1, l2 = (np.array([getattr(penalty, name) for penalty in penalties]) for name in ("l1", "l2"))
+    return ColumnPenalty(np.outer(l1, unit.l1), np.outer(l2, unit.l2), unit.positive)
+
+
+def _gaps(problem: Quadratic, penalties: ColumnPenalty, w: FloatArray) -> FloatArray:
+    """Certify each row of w under its row of strengths."""
+    g, r_squared = problem.correlation(w.T, np.zeros(len(w), dtype=int))
+    g, null = g.T, 0.5 * float(problem.b_squared[0])
+    columns = problem.x_scale > 0
+    penalized = (penalties.l1 > 0.0) | (penalties.l2 > 0.0)
+    if np.all(penalized[:, columns]):
+        index = slice(None) if columns.all() else np.flatnonzero(columns)
+        part = ColumnPenalty(penalties.l1[:, index], penalties.l2[:, index], penalties.positive)
+        gaps = gap_at(w[:, index], DualPoint(g[:, index], r_squared), part)
+        size = np.abs(w).sum(axis=1)
+        return gaps + room_for_rounding(gaps, size, size, null, r_squared)
+    gaps = np.empty(len(w))
+    rows = [
+        ColumnPenalty(l1, l2, penalties.positive) for l1, l2 in zip(penalties.l1, penalties.l2, strict=True)
+    ]
+    certificate = Certificate(problem, rows[0])
+    for i, penalty in enumerate(rows):
+        if np.array_equal(penalty.free, certificate.penalty.free):
+            certificate = certificate.of_target(0, penalty)
+        else:  # without strengths nothing is penalised
+            certificate = Certificate(problem, penalty)
         gaps[i] = certificate.residual_gap(w[i], g[i], float(r_squared[i]))
     return gaps

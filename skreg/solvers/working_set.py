@@ -1,4 +1,4 @@
-"""The columns in play: their index, a dense copy, their Gram matrix, and a factor of the support in it."""
+"""The columns in play: their index, their Gram matrix, and a factor of the support in it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from skreg.solvers._kernels import minimize_on_gram
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares
+from skreg.solvers.least_squares import LeastSquares
 
 __all__ = ["WorkingSet"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Working sets grow by at least this much.
+# Working sets grow by this part of the support, and by at least this much.
+_GROWTH = 0.5
 _SMALL = 64
 
 
@@ -35,8 +36,7 @@ class WorkingSet:
         self.problem = problem
         self.index: IndexArray = np.empty(0, dtype=np.intp)
         self._outside = np.ones(problem.n_features, dtype=bool)
-        # Dense data keep the columns; sparse ones multiply faster as they are.
-        self._columns = np.empty((problem.n_rows, 0), order="F")
+        self._n_columns = int(np.count_nonzero(problem.x_scale))
         self._gram = np.empty((0, 0))
         self._l2 = np.empty(0)
         self._allocate(0)
@@ -46,6 +46,15 @@ class WorkingSet:
         """Number of columns in the set."""
         return self.index.size
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every column that has variance is in the set."""
+        return self.size == self._n_columns
+
+    def complete(self) -> None:
+        """Take in every column that has variance."""
+        self._add(np.flatnonzero(self._outside & (self.problem.x_scale > 0)))
+
     def grow(self, w: FloatArray, violation: FloatArray, rounding: float) -> bool:
         """Take in every non-zero coefficient and the worst violators, about half the support.
 
@@ -53,7 +62,7 @@ class WorkingSet:
         """
         support = np.flatnonzero(self._outside & (w != 0.0))
         candidates = np.flatnonzero(self._outside & (w == 0.0) & (violation > rounding))
-        room = max(_SMALL, int(np.count_nonzero(w)))
+        room = max(_SMALL, int(_GROWTH * np.count_nonzero(w)))
         if candidates.size > room:
             worst = np.argpartition(violation[candidates], -room)[-room:]
             candidates = np.sort(candidates[worst])
@@ -65,9 +74,9 @@ class WorkingSet:
     def minimize(
         self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
     ) -> int:
-        """Minimise over the set, in place in its entries of w; returns the sweeps and steps spent.
+        """Minimise over the set, in place in its entries of w and g = Aᵀ(b − Aw); returns the iterations.
 
-        g is the correlation at w, and stays as it is. A zero coefficient is left at zero unless it violates
+        g of the columns outside stays as it is. A zero coefficient is left at zero unless it violates
         optimality by more than `tolerance`.
         """
         index = self.index
@@ -75,11 +84,11 @@ class WorkingSet:
         if not np.array_equal(l2[: self._l2.size], self._l2):
             self._factored = 0
         self._l2 = l2
-        inner = w[index]
+        inner, inner_g = w[index], g[index]
         spent, self._factored = minimize_on_gram(
             self._gram,
             index.size,
-            g[index],
+            inner_g,
             inner,
             l1,
             l2,
@@ -91,28 +100,16 @@ class WorkingSet:
             self._factor,
             self._work,
         )
-        w[index] = inner
+        w[index], g[index] = inner, inner_g
         return spent
-
-    def residual(self, w: FloatArray, target: int) -> FloatArray:
-        """Compute b − Aw for a w that is zero outside the set."""
-        if not isinstance(self.problem, DenseLeastSquares):
-            return self.problem.residual(w[:, None], [target])[:, 0]
-        return self.problem.b[:, target] - self._columns[:, : self.size] @ w[self.index]
 
     def _add(self, new: IndexArray) -> None:
         """Append columns: one product for their block of the Gram matrix."""
         known, size = self.size, self.size + new.size
         if size > self._gram.shape[0]:
             self._enlarge(min(self.problem.n_features, max(2 * self._gram.shape[0], size + 16)))
-        if isinstance(self.problem, DenseLeastSquares):
-            self.problem.copy_columns(new, self._columns[:, known:size])
-            block = self._columns[:, :size].T @ self._columns[:, known:size]
-        else:
-            block = self.problem.gram(np.concatenate([self.index, new]), new)
-        self._gram[:size, known:size] = block
-        self._gram[known:size, :known] = block[:known].T
         self.index = np.concatenate([self.index, new])
+        self.problem.extend_gram(self.index, known, self._gram)
         self._outside[new] = False
 
     def _enlarge(self, capacity: int) -> None:
@@ -121,10 +118,6 @@ class WorkingSet:
         gram = np.zeros((capacity, capacity))
         gram[:known, :known] = self._gram[:known, :known]
         self._gram = gram
-        if isinstance(self.problem, DenseLeastSquares):
-            columns = np.empty((self.problem.n_rows, capacity), order="F")
-            columns[:, :known] = self._columns[:, :known]
-            self._columns = columns
         self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
