@@ -39,6 +39,7 @@ from skreg.solvers.cross_validation import Fold, Grid, Rows, fold_errors, suits_
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares, least_squares
 from skreg.solvers.path import solve_path
+from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.solution import Solution
 
 __all__ = ["ElasticNetCV", "LassoCV"]
@@ -190,7 +191,8 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
         if suits_moments(rows, folds, n_alphas * len(l1_ratios)):
             moments = take_moments(rows, folds, run)
             # The path of all rows goes by the same Gram matrix.
-            problem.full_gram = moments.total.gram * problem.x_scale * problem.x_scale[:, None]
+            gram = moments.total.gram * problem.x_scale * problem.x_scale[:, None]
+            problem.quadratic = Quadratic.of_rows(problem, gram, problem.c)
         grids = self._grids(problem, given)
         tasks = [
             (fold_errors, rows, fold, grids, moments, number, self.tol, self.max_iter)

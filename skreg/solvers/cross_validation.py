@@ -9,6 +9,7 @@ matrix a fold every penalty. Folds of which that is not true, wide and sparse da
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -90,7 +91,8 @@ class Fold(NamedTuple):
     test: IndexArray
 
 
-class Grid(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Grid:
     """scikit-learn's alphas under one l1_ratio, which mean other penalties for each fold's weight.
 
     Parameters
@@ -109,15 +111,17 @@ class Grid(NamedTuple):
     l1_ratio: float
     factors: ArrayLike | None = None
     positive: bool = False
+    _translated: dict[float, list[ElasticNetPenalty]] = field(default_factory=dict, init=False, repr=False)
 
     def penalties(self, total_weight: float) -> list[ElasticNetPenalty]:
-        """Translate each alpha for rows of weight S."""
-        return [
-            ElasticNetPenalty.from_alpha(
-                alpha, self.l1_ratio, total_weight, factors=self.factors, positive=self.positive
-            )
-            for alpha in self.alphas.tolist()
-        ]
+        """Translate each alpha for rows of weight S; folds of one size share the translation."""
+        if total_weight not in self._translated:
+            kind = {"factors": self.factors, "positive": self.positive}
+            self._translated[total_weight] = [
+                ElasticNetPenalty.from_alpha(alpha, self.l1_ratio, total_weight, **kind)
+                for alpha in self.alphas.tolist()
+            ]
+        return self._translated[total_weight]
 
 
 class FoldErrors(NamedTuple):
@@ -228,18 +232,20 @@ def fold_errors(
     tol, max_iter
         As for `solve_path`.
     """
-    training, held_out = rows.take(fold.train), rows.take(fold.test)
-    quadratic, test = None, None
+    held_out = rows.take(fold.test)
+    test = None
+    if moments is not None and moments.complementary[number]:
+        test = moments.tests[number]
+        if test is None:  # the folds were too many to keep
+            test = held_out.moments()
+    training = _TrainingSet(rows, fold.train, tol, max_iter)
     if moments is not None:
-        if moments.complementary[number]:
-            test = moments.tests[number] or held_out.moments()
-        quadratic = Quadratic(training_moments(training, moments.total, test))
-    solve = _TrainingSet(training, quadratic, tol, max_iter)
+        training.go_by_moments(moments.total, test)
     weight = float(held_out.weights.sum())
     shape = (len(grids), grids[0].alphas.size)
     errors, gaps, n_iter = np.empty(shape), np.empty(shape), np.empty(shape, dtype=int)
     for i, grid in enumerate(grids):
-        solution, intercepts = solve(grid)
+        solution, intercepts = training.solve(grid)
         errors[i] = squared_errors(held_out, test, solution.coef, intercepts) / weight
         gaps[i], n_iter[i] = solution.dual_gap, solution.n_iter
     return FoldErrors(errors, gaps, n_iter)
@@ -248,20 +254,31 @@ def fold_errors(
 class _TrainingSet:
     """The rows that a fold trains on: by their moments, and by themselves where those do not do."""
 
-    def __init__(self, rows: Rows, quadratic: Quadratic | None, tol: float, max_iter: int) -> None:
-        self.rows = rows
-        self.quadratic = quadratic
+    def __init__(self, everything: Rows, index: IndexArray, tol: float, max_iter: int) -> None:
+        self.everything = everything
+        self.index = index
         self.limits = {"tol": tol, "max_iter": max_iter}
-        self.total_weight = float(rows.weights.sum())
+        self.total_weight = float(everything.weights[index].sum())
+        self.quadratic: Quadratic | None = None
+
+    def go_by_moments(self, total: Moments, test: Moments | None) -> None:
+        """Take the total less the others, if those are given and enough digits are left."""
+        left = None if test is None else moments_left(total, test)
+        self.quadratic = Quadratic(self.rows.moments() if left is None else left)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows themselves, copied when first asked for."""
+        return self.everything.take(self.index)
 
     @cached_property
     def problem(self) -> LeastSquares:
         """The data term of the rows, made when first asked for."""
         X, y, weights, fit_intercept = self.rows
-        X = X if sparse.issparse(X) else np.asfortranarray(X)  # working sets copy columns
+        X = X if sparse.issparse(X) else np.asfortranarray(X)  # working sets read columns
         return least_squares(X, y[:, None], weights, fit_intercept=fit_intercept)
 
-    def __call__(self, grid: Grid) -> tuple[Solution, FloatArray]:
+    def solve(self, grid: Grid) -> tuple[Solution, FloatArray]:
         """Solve a grid; returns the solution, its gaps relative to the null model, and the intercepts."""
         penalties = grid.penalties(self.total_weight)
         data: Quadratic | LeastSquares = self.problem if self.quadratic is None else self.quadratic
@@ -280,24 +297,11 @@ def _relative(gaps: FloatArray, data: DataTerm) -> FloatArray:
     return gaps / (null if null > 0 else 1.0)
 
 
-def training_moments(training: Rows, total: Moments, test: Moments | None) -> Moments:
-    """Take the moments of training rows: the total's less the test rows', where that leaves enough digits.
-
-    Parameters
-    ----------
-    training : Rows
-        The rows that are left.
-    total : Moments
-        Of all rows.
-    test : Moments, optional
-        Of the rows that are held out, if they are all the others.
-    """
-    if test is None:
-        return training.moments()
+def moments_left(total: Moments, test: Moments) -> Moments | None:
+    """Subtract the moments of test rows from those of all; None where that leaves too few digits."""
     left = total - test
-    cancelled = np.diag(left.gram) < _LEFT * np.diag(total.gram)
-    if np.any(cancelled) or np.any(left.yy < _LEFT * total.yy):
-        return training.moments()
+    if np.any(np.diag(left.gram) < _LEFT * np.diag(total.gram)) or np.any(left.yy < _LEFT * total.yy):
+        return None
     return left
 
 
