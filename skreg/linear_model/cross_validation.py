@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from numbers import Integral
 
@@ -144,6 +145,10 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
         check_flag("fit_intercept", self.fit_intercept)
         check_flag("positive", self.positive)
         check_selection_rule(self.selection_rule)
+        if self.n_jobs is not None:
+            check_number("n_jobs", self.n_jobs, low=-math.inf, kind=Integral)
+            if self.n_jobs == 0:
+                raise ValueError("n_jobs must be None or an integer other than 0, got 0.")
         _check_alphas(self.alphas, self.eps, min(self._l1_ratios()))
 
     def _l1_ratios(self) -> list[float]:
@@ -151,21 +156,17 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
 
     def _folds(self, X, y, weights, split_params) -> list[Fold]:
         """Draw the folds, as positions among the rows of positive weight."""
-        folds = list(check_cv(self.cv).split(X, y, **split_params))
-        if not folds:
-            raise ValueError(f"cv must give at least one split into train and test rows, got {self.cv!r}.")
         everything, counted = np.arange(len(y)), weights > 0
         position = np.cumsum(counted) - 1
         drawn = []
-        for number, fold in enumerate(folds):
+        for number, fold in enumerate(_splits(self.cv, X, y, split_params)):
             try:
-                train, test = (everything[part] for part in fold)  # masks and slices too
+                train, test = (_positions(everything[part], counted, position) for part in fold)
             except (IndexError, TypeError, ValueError) as error:
                 raise ValueError(
-                    f"cv must give pairs of train and test indices into {len(y)} rows; split {number} is not "
-                    f"one: {error}"
+                    f"cv must give pairs of train and test indices of {len(y)} rows; split {number} is not "
+                    f"one ({error})."
                 ) from error
-            train, test = (position[part[counted[part]]] for part in (train, test))
             for name, part in (("train on", train), ("test", test)):
                 if part.size == 0:
                     raise ValueError(
@@ -173,6 +174,8 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
                         "splits, or shuffle the rows."
                     )
             drawn.append(Fold(train, test))
+        if not drawn:
+            raise ValueError(f"cv must give at least one split into train and test rows, got {self.cv!r}.")
         return drawn
 
     def _fit_path(self, X, y, weights, folds) -> None:
@@ -210,6 +213,7 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
         solution = self._finish(problem, penalty, path.coef[selected], path.n_iter[selected])
         path.coef[selected] = solution.coef[0]
         self.coef_path_, self.intercept_path_ = path.coef.T, problem.intercept(path.coef)
+        self.intercept_path_[selected] = problem.intercept(solution.coef)[0]
         self._warn_unless_all_converged(grids, of_folds, solution, problem)
         self._store(solution, problem, penalty, dtype=X.dtype, flat=True)
 
@@ -292,6 +296,25 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
             ConvergenceWarning,
             stacklevel=4,
         )
+
+
+def _splits(cv, X, y, split_params):
+    """Split the rows by what scikit-learn takes for `cv`."""
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        return cv.split(X, y, **split_params)
+    if cv is None or isinstance(cv, Integral):
+        check_number("cv", 5 if cv is None else cv, low=2, kind=Integral)
+        return check_cv(cv).split(X, y)
+    if isinstance(cv, str) or not np.iterable(cv):
+        raise TypeError(f"cv must be an integer ≥ 2, a splitter or a list of splits, got {cv!r}.")
+    return cv
+
+
+def _positions(rows, counted, position):
+    """Keep the rows that count, by their positions among those."""
+    if rows.ndim != 1:
+        raise ValueError("an index is not an array")
+    return position[rows[counted[rows]]]
 
 
 def _rows(problem: LeastSquares, X, y, weights, fit_intercept: bool) -> Rows:
