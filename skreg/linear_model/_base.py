@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skreg.penalties import ElasticNetPenalty
@@ -88,11 +89,14 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
                 dtype=[np.float64, np.float32],
                 multi_output=True,
                 y_numeric=True,
+                ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
             )
             check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
             weights = check_sample_weight(sample_weight, X.shape[0])
             targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
             problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
+            if not problem.is_finite:
+                assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
             penalty = self._penalty(problem.total_weight)
             solution = self._solve(problem, penalty)
             self._warn_unless_converged(solution, problem)

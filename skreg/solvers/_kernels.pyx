@@ -7,7 +7,7 @@ Newton steps on the support with a Cholesky factor that follows the support, col
 `column_descent` and `sparse_column_descent` sweep the columns themselves.
 """
 
-from libc.math cimport fabs, hypot, sqrt
+from libc.math cimport INFINITY, copysign, fabs, hypot, sqrt
 from libc.string cimport memcpy
 from scipy.linalg.cython_blas cimport daxpy, ddot, dgemm, dsyrk, dtrmv, dtrsv
 from scipy.linalg.cython_lapack cimport dpotrf
@@ -16,6 +16,8 @@ from scipy.linalg.cython_lapack cimport dpotrf
 cdef double COLLINEAR = 1e-10
 # Such a column's coefficients on the support below this (its own is 1) are rounding.
 cdef double NEGLIGIBLE = 1e-7
+# On the way down, zero coefficients may want to leave zero by this part of their strength.
+cdef double ROUGH = 1e-2
 # Sweeps of coordinate descent before Newton's method takes over, if the signs have not settled before.
 cdef int SWEEPS = 20
 
@@ -425,25 +427,36 @@ cdef int minimize(Problem *q, Factor *f, double tolerance, int max_iter) noexcep
 
 
 def minimize_on_gram(double[:, ::1] gram, int m, double[::1] g, double[::1] w, const double[::1] l1,
-                     const double[::1] l2, bint positive, double tolerance, int max_iter,
-                     int[::1] support, int size, double[::1, :] factor, double[::1] work):
+                     const double[::1] l2, bint positive, const double[::1] levels, double tolerance,
+                     int max_iter, int[::1] support, int size, double[::1, :] factor, double[::1] work):
     """Minimise over a working set of m columns in place: w, and g = c − Gw.
 
-    `support[:size]` and `factor` come from the call before (size 0 for none) and are left for the next;
-    both have room for m columns, `support` for 2m entries, `work` for 5m numbers. Returns the sweeps and
-    steps made and the size of the factor.
+    On the way down to l1 the strengths go through its multiples `levels`, roughly. `support[:size]` and
+    `factor` come from the call before (size 0 for none) and are left for the next; both have room for m
+    columns, `support` for 2m entries, `work` for 6m numbers. Returns the sweeps and steps made and the size
+    of the factor.
     """
     cdef Problem q = Problem(m, <int> gram.strides[0] // 8, &gram[0, 0], &g[0], &w[0], &l1[0], &l2[0], positive)
-    cdef int capacity = <int> factor.strides[1] // 8, i, spent
+    cdef int capacity = <int> factor.strides[1] // 8, i, k, spent = 0
     cdef Factor f = Factor(size, capacity, &factor[0, 0], &support[0], &support[capacity], &work[0],
                            &work[capacity], &work[2 * capacity], &work[3 * capacity], &work[4 * capacity], False)
+    cdef double *raised = &work[5 * capacity]
+    cdef double largest
     with nogil:
         for i in range(m):
             f.position[i] = -1
             f.pending[i] = 0.0
         for i in range(size):
             f.position[f.columns[i]] = i
-        spent = minimize(&q, &f, tolerance, max_iter)
+        q.l1 = raised
+        for k in range(levels.shape[0]):
+            largest = 0.0
+            for i in range(m):
+                raised[i] = levels[k] * l1[i]
+                largest = max(largest, raised[i])
+            spent += minimize(&q, &f, ROUGH * largest, max_iter - spent)
+        q.l1 = &l1[0]
+        spent += minimize(&q, &f, tolerance, max_iter - spent)
     return spent, f.size
 
 
@@ -625,3 +638,56 @@ def sparse_column_descent(const double[::1] data, const long long[::1] rows, con
         else:
             sweep = max_sweeps - 1
     return sweep + 1
+
+
+cdef double gap_at_multiple(Py_ssize_t p, const double *w, const double *g, const double *l1, const double *l2,
+                            bint positive, double c) noexcept nogil:
+    """Σ h(wⱼ) + h*(c gⱼ) − c gⱼwⱼ, h(u) = λ₁|u| + ½λ₂u², each term as a sum of two that are ≥ 0.
+
+    With q the part of c g that the L1 norm takes up (c g itself up to ± λ₁), a term is
+    (λ₂w − (c g − q))² / 2λ₂ + (λ₁|w| − qw). Where λ₂ = 0 feasibility gives q = c g.
+    """
+    cdef Py_ssize_t j
+    cdef double total = 0.0, pull, excess, q, linear, miss
+    for j in range(p):
+        pull = c * g[j]
+        excess = (pull if positive else fabs(pull)) - l1[j]
+        q = copysign(l1[j], pull) if excess > 0.0 else pull
+        linear = l1[j] * fabs(w[j]) - q * w[j]
+        # Rounding may leave |q| a unit above λ₁; the term is ≥ 0 by mathematics.
+        total += linear if linear > 0.0 else 0.0
+        if l2[j] > 0.0:
+            miss = (l2[j] * w[j] - (copysign(excess, pull) if excess > 0.0 else 0.0)) / sqrt(l2[j])
+            total += 0.5 * miss * miss
+    return total
+
+
+def gaps_at(const double[:, ::1] w, const double[:, ::1] g, const double[:, ::1] l1, const double[:, ::1] l2,
+            bint positive, const double[::1] theta_squared, const double[::1] miss_squared,
+            const double[::1] cross, double[::1] gaps):
+    """For each row, E(w) − D(cθ) = ½‖r − cθ‖² + Σ of `gap_at_multiple`, at the best feasible c.
+
+    g = Aᵀθ, miss = r − θ and cross = (r − θ)ᵀθ.
+    """
+    cdef Py_ssize_t i, j, p = w.shape[1]
+    cdef double feasible, pull, c, gap, best
+    cdef bint curved, forbidden
+    cdef int attempt
+    with nogil:
+        for i in range(w.shape[0]):
+            feasible, curved, forbidden = 1.0, True, False
+            for j in range(p):
+                pull = g[i, j] if positive else fabs(g[i, j])
+                if pull > l1[i, j]:
+                    feasible = min(feasible, l1[i, j] / pull)
+                curved = curved and l2[i, j] > 0.0
+                forbidden = forbidden or (positive and w[i, j] < 0.0)
+            best = INFINITY
+            # θ = 0 always is feasible; where λ₂ > 0 every θ is.
+            for attempt in range(3 if curved and feasible < 1.0 else 2):
+                c = 0.0 if attempt == 0 else (feasible if attempt == 1 else 1.0)
+                gap = 0.5 * (miss_squared[i] + 2.0 * (1.0 - c) * cross[i] + (1.0 - c) ** 2 * theta_squared[i])
+                gap += gap_at_multiple(p, &w[i, 0], &g[i, 0], &l1[i, 0], &l2[i, 0], positive, c)
+                if not gap >= best:
+                    best = gap
+            gaps[i] = INFINITY if forbidden else best

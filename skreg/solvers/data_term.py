@@ -107,5 +107,5 @@ def column_scale(variance: FloatArray, mean: FloatArray, total_weight: float) ->
 
 def power_of_two_scale(size: FloatArray, *, when_zero: float) -> FloatArray:
     """Find the power of two that brings each size into [½, 1), exactly; `when_zero` where the size is 0."""
-    exponent = np.clip(np.frexp(size)[1], -1000, 1000)
+    exponent = np.minimum(np.maximum(np.frexp(size)[1], -1000), 1000)
     return np.where(size > 0, np.ldexp(1.0, -exponent), when_zero)

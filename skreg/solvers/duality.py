@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.solvers._kernels import gaps_at
 from skreg.solvers.column_penalty import ColumnPenalty
 
 __all__ = ["DualPoint", "gap_at", "room_for_rounding"]
@@ -40,10 +41,6 @@ class DualPoint(NamedTuple):
     miss_squared: FloatArray | float = 0.0
     cross: FloatArray | float = 0.0
 
-    def distance_squared(self, c: FloatArray) -> FloatArray:
-        """‖r − cθ‖²."""
-        return self.miss_squared + 2.0 * (1.0 - c) * self.cross + (1.0 - c) ** 2 * self.theta_squared
-
 
 def gap_at(w: FloatArray, point: DualPoint, penalty: ColumnPenalty) -> FloatArray:
     """E(w) − D at the best feasible multiple of a dual point, as if nothing were rounded.
@@ -62,21 +59,13 @@ def gap_at(w: FloatArray, point: DualPoint, penalty: ColumnPenalty) -> FloatArra
     ndarray of shape (...)
         The gap; infinite if w breaks `positive`.
     """
-    g, (l1, l2, positive) = point.g, penalty
-    pull, size = (g if positive else np.abs(g)), np.abs(w)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        feasible = np.min(np.where(pull > l1, l1 / pull, 1.0), axis=-1, initial=1.0)
-    # Any feasible θ gives a bound: the best one counts. θ = 0 always is, and there the gap is E(w) itself.
-    gap = 0.5 * point.distance_squared(np.zeros_like(feasible)) + np.sum(
-        (l1 + 0.5 * l2 * size) * size, axis=-1
-    )
-    multiples = [feasible]
-    if np.all(l2 > 0.0) and np.any(feasible < 1.0):
-        multiples.append(np.ones_like(feasible))  # where λ₂ > 0 every θ is feasible
-    for c in multiples:
-        bracket = _fenchel_young(w, c[..., None] * g, l1, l2, positive)
-        gap = np.minimum(gap, 0.5 * point.distance_squared(c) + bracket)
-    return np.where(np.any(w < 0.0, axis=-1), np.inf, gap) if positive else gap
+    w2, g, l1, l2 = (np.ascontiguousarray(np.atleast_2d(part)) for part in (w, point.g, *penalty[:2]))
+    gaps = np.empty(len(w2))
+    if w2.shape[1] == 0:
+        g = l1 = l2 = w2 = np.zeros((len(w2), 1))  # a column that takes no part
+    squares = (np.broadcast_to(part, gaps.shape) for part in point[1:])
+    gaps_at(w2, g, l1, l2, penalty.positive, *map(np.ascontiguousarray, squares), gaps)
+    return gaps[0] if w.ndim == 1 else gaps
 
 
 def room_for_rounding(gap: Any, paired: Any, size: Any, null: float, r_squared: Any) -> Any:
@@ -86,22 +75,3 @@ def room_for_rounding(gap: Any, paired: Any, size: Any, null: float, r_squared: 
     and the fit by ε times ‖w‖₁ of all columns, `size`.
     """
     return _EPSILON * (4.0 * null + paired * np.sqrt(r_squared) + 16.0 * gap) + 2.0 * (_EPSILON * size) ** 2
-
-
-def _fenchel_young(
-    w: FloatArray, g: FloatArray, l1: FloatArray, l2: FloatArray, positive: bool
-) -> FloatArray:
-    """Σ h(wⱼ) + h*(gⱼ) − gⱼwⱼ, as a sum of two terms that are each ≥ 0.
-
-    With q the part of g that the L1 norm takes up (g itself up to ± λ₁), the bracket is
-    (λ₂w − (g − q))² / 2λ₂ + (λ₁|w| − qw). Where λ₂ = 0 feasibility gives q = g.
-    """
-    excess = np.maximum((g if positive else np.abs(g)) - l1, 0.0)
-    q = np.where(excess > 0.0, np.copysign(l1, g), g)
-    # Rounding may leave |q| a unit above λ₁ at c·g; the bracket is ≥ 0 by mathematics.
-    bracket = np.sum(np.maximum(l1 * np.abs(w) - q * w, 0.0), axis=-1)
-    if np.any(l2 > 0.0):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            miss = (l2 * w - np.copysign(excess, g)) / np.sqrt(l2)
-        bracket = bracket + 0.5 * np.sum(np.where(l2 > 0.0, miss, 0.0) ** 2, axis=-1)
-    return bracket

@@ -19,7 +19,7 @@ from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
 from skreg.solvers.subproblem import ColumnSubproblem
-from skreg.solvers.working_set import WorkingSet
+from skreg.solvers.working_set import NO_LEVELS, WorkingSet
 
 __all__ = ["solve_elastic_net"]
 
@@ -148,16 +148,16 @@ class TargetSolver:
         best, best_gap = self._state, np.inf
         settled = False
         while True:
-            gap = self._gap()
-            # A round on an old working set that was solved exactly has nothing left to gain but digits.
-            stalled = settled and gap > 0.1 * best_gap
-            if gap <= best_gap + 4.0 * _EPSILON:  # later is better where the gap cannot tell
-                best, best_gap = self._state, min(gap, best_gap)
             violation = self._violation(self.penalty)
-            if stalled or n_iter >= max_iter:
-                break
-            if best_gap <= tol and np.max(violation, initial=0.0) <= self.rounding:
-                break
+            optimal = np.max(violation, initial=0.0) <= self.rounding
+            if optimal or settled or n_iter >= max_iter:
+                gap = self._gap()
+                # A round on an old working set that was solved exactly has nothing left to gain but digits.
+                stalled = settled and gap > 0.1 * best_gap
+                if gap <= best_gap + 4.0 * _EPSILON:  # later is better where the gap cannot tell
+                    best, best_gap = self._state, min(gap, best_gap)
+                if stalled or n_iter >= max_iter or (optimal and best_gap <= tol):
+                    break
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
             if working.size > GRAM_LIMIT:
@@ -197,7 +197,10 @@ class TargetSolver:
         pull = np.where(self.problem.x_scale > 0, pull if self.penalty.positive else np.abs(pull), 0.0)
         excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), _LARGEST_EXCESS)
         if self._whole_gram_pays(excess):
+            # That matrix knows every correlation: the rows need not be asked on the way.
             working.complete()
+            levels = np.geomspace(excess, 1.0, int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT))) + 1)
+            return self._work_on_gram(working, self.penalty, max_iter, levels=levels[1:-1])
         n_iter, level, stages = 0, excess, 0
         while level > 1.0 and n_iter < max_iter and stages < _MAX_STAGES:
             crowded = np.count_nonzero(self.w) > _CROWDED * self.problem.n_rows
@@ -223,7 +226,13 @@ class TargetSolver:
         return self.problem.is_dense and p <= n and p <= passes * _COLUMNS_A_PASS
 
     def _work_on_gram(
-        self, working: WorkingSet, penalty: ColumnPenalty, max_iter: int, *, exactly: bool = True
+        self,
+        working: WorkingSet,
+        penalty: ColumnPenalty,
+        max_iter: int,
+        *,
+        exactly: bool = True,
+        levels: FloatArray = NO_LEVELS,
     ) -> int:
         """Minimise over the working set by its Gram matrix; returns the iterations spent.
 
@@ -236,12 +245,7 @@ class TargetSolver:
         w, g = self.w.copy(), self.g.copy()
         # Where digits are lost, steps may go in circles: the budget leaves some for the columns themselves.
         budget = min(max_iter, _PATIENCE + working.size // 4)
-        n_iter = working.minimize(g, w, penalty, tolerance, budget)
-        if not exactly and working.is_complete:
-            # The Gram matrix knows every correlation: the rows need not be asked.
-            self.r_squared -= float((w - self.w) @ (self.g + g))
-            self.w, self.g = w, g
-            return n_iter
+        n_iter = working.minimize(g, w, penalty, tolerance, budget, levels)
         self.w = w
         self._look()
         if not self._energy(penalty) <= energy + _EPSILON * self.null:

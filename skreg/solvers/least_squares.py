@@ -70,7 +70,7 @@ class LeastSquares(DataTerm, ABC):
 
     @property
     def is_finite(self) -> bool:
-        """Whether X is known to have neither NaN nor infinity."""
+        """Whether X is known to have neither NaN nor infinity; False also where only squares overflow."""
         return True
 
     @abstractmethod
@@ -196,9 +196,8 @@ class DenseLeastSquares(LeastSquares):
         with np.errstate(over="ignore", invalid="ignore"):  # `is_finite` asks
             sums, squares, products = _column_sums(self.X, weights, self.weights, weighted_b)
             self._centre(sums, squares, weights, fit_intercept)
-        if self.shift is self.x_mean:
-            # From the same pass; bᵀ√s is zero up to rounding.
-            self.c = self._centred(products, weighted_b)
+            if self.shift is self.x_mean:
+                self.c = self._centred(products, weighted_b)  # from the same pass
 
     def _centre(
         self, sums: FloatArray, squares: FloatArray, weights: FloatArray, fit_intercept: bool
@@ -222,7 +221,7 @@ class DenseLeastSquares(LeastSquares):
 
     @property
     def is_finite(self) -> bool:
-        """Whether X has neither NaN nor infinity, and no squares that overflow."""
+        """Whether X has neither NaN nor infinity, by its sums."""
         return bool(np.all(np.isfinite(self.norms)) and np.all(np.isfinite(self.x_mean)))
 
     def product(self, w: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from skreg.solvers._kernels import minimize_on_gram
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 
-__all__ = ["WorkingSet"]
+__all__ = ["NO_LEVELS", "WorkingSet"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -17,6 +17,7 @@ IndexArray = NDArray[np.intp]
 # Working sets grow by this part of the support, and by at least this much.
 _GROWTH = 0.5
 _SMALL = 64
+NO_LEVELS = np.empty(0)
 
 
 class WorkingSet:
@@ -72,12 +73,18 @@ class WorkingSet:
         return bool(new.size)
 
     def minimize(
-        self, g: FloatArray, w: FloatArray, penalty: ColumnPenalty, tolerance: float, max_iter: int
+        self,
+        g: FloatArray,
+        w: FloatArray,
+        penalty: ColumnPenalty,
+        tolerance: float,
+        max_iter: int,
+        levels: FloatArray = NO_LEVELS,
     ) -> int:
         """Minimise over the set, in place in its entries of w and g = Aᵀ(b − Aw); returns the iterations.
 
         g of the columns outside stays as it is. A zero coefficient is left at zero unless it violates
-        optimality by more than `tolerance`.
+        optimality by more than `tolerance`. On the way λ₁ goes through its multiples `levels`.
         """
         index = self.index
         l1, l2, positive = penalty.of(index)
@@ -93,6 +100,7 @@ class WorkingSet:
             l1,
             l2,
             positive,
+            levels,
             tolerance,
             max_iter,
             self._support,
@@ -124,4 +132,4 @@ class WorkingSet:
         self._factored = 0
         self._support = np.empty(2 * capacity, dtype=np.int32)
         self._factor = np.empty((capacity, capacity), order="F")
-        self._work = np.empty(5 * capacity)
+        self._work = np.empty(6 * capacity)
