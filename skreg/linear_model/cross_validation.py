@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
@@ -36,7 +36,15 @@ from skreg.linear_model.path import _check_alphas, alpha_grid
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
-from skreg.solvers.cross_validation import Fold, Grid, Rows, fold_errors, suits_moments, take_moments
+from skreg.solvers.cross_validation import (
+    Fold,
+    Grid,
+    Rows,
+    fold_errors,
+    solve_by_moments,
+    suits_moments,
+    take_moments,
+)
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import DenseLeastSquares, LeastSquares, least_squares
 from skreg.solvers.path import solve_path
@@ -92,6 +100,7 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
                 dtype=[np.float64, np.float32],
                 multi_output=True,
                 y_numeric=True,
+                ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see _fit_path
             )
             if y.ndim == 2 and y.shape[1] > 1:
                 raise ValueError(
@@ -161,12 +170,16 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
         drawn = []
         for number, fold in enumerate(_splits(self.cv, X, y, split_params)):
             try:
-                train, test = (_positions(everything[part], counted, position) for part in fold)
+                train, test = (everything[part] for part in fold)  # masks and slices too
+                if train.ndim != 1 or test.ndim != 1:
+                    raise ValueError("they are not arrays")
             except (IndexError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"cv must give pairs of train and test indices of {len(y)} rows; split {number} is not "
                     f"one ({error})."
                 ) from error
+            if not counted.all():
+                train, test = (position[part[counted[part]]] for part in (train, test))
             for name, part in (("train on", train), ("test", test)):
                 if part.size == 0:
                     raise ValueError(
@@ -189,6 +202,8 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
             return parallel(delayed(function)(*arguments) for function, *arguments in tasks)
 
         problem = least_squares(X, y[:, None], weights, fit_intercept=self.fit_intercept)
+        if not problem.is_finite:
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
         rows = _rows(problem, X, y, weights, self.fit_intercept)
         moments = None
         if suits_moments(rows, folds, n_alphas * len(l1_ratios)):
@@ -196,19 +211,22 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
             # The path of all rows goes by the same Gram matrix.
             gram = moments.total.gram * problem.x_scale * problem.x_scale[:, None]
             problem.quadratic = Quadratic.of_rows(problem, gram, problem.c)
-        grids = self._grids(problem, given)
+        grids = self._grids(problem, given, moments is not None)
         tasks = [
             (fold_errors, rows, fold, grids, moments, number, self.tol, self.max_iter)
             for number, fold in enumerate(folds)
         ]
         if len(grids) == 1:  # then it need not wait for what the folds say
-            tasks.append((_solve_grid, problem, grids[0], self.tol, self.max_iter))
+            tasks.append((_full_path, problem, moments is not None, grids[0], self.tol, self.max_iter))
         results = run(tasks)
         of_folds = results[: len(folds)]
         grid, selected = self._select(grids, np.stack([result.errors for result in of_folds], axis=-1))
         if not isinstance(given, Integral):
             self.alphas_ = given
-        path = results[-1] if len(grids) == 1 else _solve_grid(problem, grid, self.tol, self.max_iter)
+        if len(grids) == 1:
+            path = results[-1]
+        else:
+            path = _full_path(problem, moments is not None, grid, self.tol, self.max_iter)
         penalty = self._penalty(problem.total_weight)
         solution = self._finish(problem, penalty, path.coef[selected], path.n_iter[selected])
         path.coef[selected] = solution.coef[0]
@@ -217,14 +235,17 @@ class _L1LinearModelCV(SparseCoefficients, LinearModel):
         self._warn_unless_all_converged(grids, of_folds, solution, problem)
         self._store(solution, problem, penalty, dtype=X.dtype, flat=True)
 
-    def _grids(self, problem, given) -> list[Grid]:
+    def _grids(self, problem, given, by_moments) -> list[Grid]:
         """Lay out the alphas of each l1_ratio."""
         l1_ratios = self._l1_ratios()
         if isinstance(given, Integral):
             # The alphas of ρ are those of the Lasso over ρ: αρ is what decides which coefficients vanish.
             lasso = Grid(np.ones(1), 1.0, self.penalty_weights, self.positive)
             (penalty,) = lasso.penalties(problem.total_weight)
-            alphas = alpha_grid(problem, penalty, n_alphas=int(given), eps=float(self.eps))
+            # Unpenalised features are fitted on the rows.
+            from_moments = by_moments and penalty.penalized(problem.n_features).all()
+            data = problem.quadratic if from_moments else problem
+            alphas = alpha_grid(data, penalty, n_alphas=int(given), eps=float(self.eps))
             if np.ptp(alphas) > 0 or len(alphas) == 1:
                 each = [alphas / ratio for ratio in l1_ratios]
             else:  # there is nothing to select
@@ -310,13 +331,6 @@ def _splits(cv, X, y, split_params):
     return cv
 
 
-def _positions(rows, counted, position):
-    """Keep the rows that count, by their positions among those."""
-    if rows.ndim != 1:
-        raise ValueError("an index is not an array")
-    return position[rows[counted[rows]]]
-
-
 def _rows(problem: LeastSquares, X, y, weights, fit_intercept: bool) -> Rows:
     """Take the rows of positive weight in float64, with y about its mean, so that its errors keep digits."""
     kept = weights > 0
@@ -327,7 +341,10 @@ def _rows(problem: LeastSquares, X, y, weights, fit_intercept: bool) -> Rows:
     return Rows(X, y[kept] - problem.y_mean[0], weights[kept], fit_intercept)
 
 
-def _solve_grid(problem: LeastSquares, grid: Grid, tol: float, max_iter: int) -> Solution:
+def _full_path(problem: LeastSquares, by_moments: bool, grid: Grid, tol: float, max_iter: int) -> Solution:
+    """Solve the path of all rows."""
+    if by_moments:
+        return solve_by_moments(problem.quadratic, lambda: problem, grid, tol=tol, max_iter=max_iter)
     return solve_path(problem, grid.penalties(problem.total_weight), tol=tol, max_iter=max_iter)
 
 

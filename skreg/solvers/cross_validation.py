@@ -9,9 +9,9 @@ matrix a fold every penalty. Folds of which that is not true, wide and sparse da
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,6 @@ from scipy import sparse
 from skreg.moments import Moments
 from skreg.moments.moments import row_blocks
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.data_term import DataTerm
 from skreg.solvers.elastic_net import GRAM_LIMIT
 from skreg.solvers.least_squares import LeastSquares, least_squares
 from skreg.solvers.path import solve_path
@@ -41,6 +40,9 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
+# Columns for each training row up to which one Gram matrix for all folds is cheaper than one for the columns
+# that each comes to need.
+_WIDEST = 2
 # Penalties from which on a Gram matrix of all columns pays.
 _MANY = 10
 # The moments of every fold are kept up to this many numbers (1 GB).
@@ -116,9 +118,10 @@ class Grid:
     def penalties(self, total_weight: float) -> list[ElasticNetPenalty]:
         """Translate each alpha for rows of weight S; folds of one size share the translation."""
         if total_weight not in self._translated:
-            kind = {"factors": self.factors, "positive": self.positive}
             self._translated[total_weight] = [
-                ElasticNetPenalty.from_alpha(alpha, self.l1_ratio, total_weight, **kind)
+                ElasticNetPenalty.from_alpha(
+                    alpha, self.l1_ratio, total_weight, factors=self.factors, positive=self.positive
+                )
                 for alpha in self.alphas.tolist()
             ]
         return self._translated[total_weight]
@@ -161,9 +164,9 @@ class FoldMoments(NamedTuple):
 
 
 def suits_moments(rows: Rows, folds: Sequence[Fold], n_penalties: int) -> bool:
-    """Whether the folds are better solved by their Gram matrices: tall, dense, and under many penalties."""
+    """Whether Gram matrices serve the folds better: of data not wide nor sparse, under many penalties."""
     p = rows.X.shape[1]
-    tall = p <= min(GRAM_LIMIT, min(fold.train.size for fold in folds))
+    tall = p <= min(GRAM_LIMIT, _WIDEST * min(fold.train.size for fold in folds))
     return tall and n_penalties >= _MANY and not sparse.issparse(rows.X)
 
 
@@ -251,14 +254,18 @@ def fold_errors(
     return FoldErrors(errors, gaps, n_iter)
 
 
+class _Limits(TypedDict):
+    tol: float
+    max_iter: int
+
+
 class _TrainingSet:
     """The rows that a fold trains on: by their moments, and by themselves where those do not do."""
 
     def __init__(self, everything: Rows, index: IndexArray, tol: float, max_iter: int) -> None:
         self.everything = everything
         self.index = index
-        self.limits = {"tol": tol, "max_iter": max_iter}
-        self.total_weight = float(everything.weights[index].sum())
+        self.limits = _Limits(tol=tol, max_iter=max_iter)
         self.quadratic: Quadratic | None = None
 
     def go_by_moments(self, total: Moments, test: Moments | None) -> None:
@@ -280,21 +287,41 @@ class _TrainingSet:
 
     def solve(self, grid: Grid) -> tuple[Solution, FloatArray]:
         """Solve a grid; returns the solution, its gaps relative to the null model, and the intercepts."""
-        penalties = grid.penalties(self.total_weight)
-        data: Quadratic | LeastSquares = self.problem if self.quadratic is None else self.quadratic
-        solution = solve_path(data, penalties, **self.limits)
-        coef, gaps, n_iter = solution.coef, _relative(solution.dual_gap, data), solution.n_iter
-        todo = np.flatnonzero(~(gaps <= self.limits["tol"]))
-        if self.quadratic is not None and todo.size:
-            again = solve_path(self.problem, [penalties[i] for i in todo], **self.limits)
-            coef[todo], gaps[todo] = again.coef, _relative(again.dual_gap, self.problem)
-            n_iter[todo] += again.n_iter
-        return Solution(coef, gaps, n_iter), data.intercept(coef)
+        if self.quadratic is None:
+            data: Quadratic | LeastSquares = self.problem
+            solution = solve_path(data, grid.penalties(data.total_weight), **self.limits)
+        else:
+            data = self.quadratic
+            solution = solve_by_moments(data, lambda: self.problem, grid, **self.limits)
+        null = float(data.null_value[0])
+        gaps = solution.dual_gap / (null if null > 0 else 1.0)
+        return replace(solution, dual_gap=gaps), data.intercept(solution.coef)
 
 
-def _relative(gaps: FloatArray, data: DataTerm) -> FloatArray:
-    null = float(data.null_value[0])
-    return gaps / (null if null > 0 else 1.0)
+def solve_by_moments(
+    quadratic: Quadratic, rows: Callable[[], LeastSquares], grid: Grid, *, tol: float, max_iter: int
+) -> Solution:
+    """Solve a grid on a Gram matrix, and on the rows what the Gram matrix has not the digits for.
+
+    Parameters
+    ----------
+    quadratic : Quadratic
+        The data term by its moments.
+    rows : callable
+        Makes the data term of the rows, if need be.
+    grid : Grid
+        Of what alphas.
+    tol, max_iter
+        As for `solve_path`.
+    """
+    penalties = grid.penalties(quadratic.total_weight)
+    solution = solve_path(quadratic, penalties, tol=tol, max_iter=max_iter)
+    todo = np.flatnonzero(~(solution.dual_gap <= tol * quadratic.null_value[0]))
+    if todo.size:
+        again = solve_path(rows(), [penalties[i] for i in todo], tol=tol, max_iter=max_iter)
+        solution.coef[todo], solution.dual_gap[todo] = again.coef, again.dual_gap
+        solution.n_iter[todo] += again.n_iter
+    return solution
 
 
 def moments_left(total: Moments, test: Moments) -> Moments | None:

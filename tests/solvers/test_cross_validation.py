@@ -247,8 +247,8 @@ def test_gaps_are_relative_to_the_training_set_s_null_model():
     assert result.gaps[0, 1] > 1e-6
 
 
-def test_moments_suit_tall_dense_data_under_many_penalties():
-    data = rows(60, 40)
+def test_moments_suit_data_that_are_neither_wide_nor_sparse_under_many_penalties():
+    data = rows(60, 70)
     assert suits_moments(data, k_folds(60), 100)
     assert not suits_moments(data, k_folds(60, k=2), 100)  # 30 rows to train on
     assert not suits_moments(data, k_folds(60), 2)
