@@ -212,11 +212,12 @@ def alpha_grid(
         Decreasing from the smallest alpha at which every penalised coefficient is zero.
     """
     free = np.flatnonzero(~penalty.penalized(problem.n_features))
-    w = np.zeros((problem.n_features, 1))
+    g = problem.c
     if free.size:  # the path starts where these alone are fitted
+        w = np.zeros((problem.n_features, 1))
         columns, b = problem.columns(free), problem.residual(w, problem.targets)[:, 0]
         w[free, 0] = optimize.nnls(columns, b)[0] if penalty.positive else linalg.lstsq(columns, b)[0]
-    g, _ = problem.correlation(w, problem.targets)
+        g, _ = problem.correlation(w, problem.targets)
     scale = np.where(problem.x_scale > 0, problem.x_scale, 1.0)
     correlation = np.where(problem.x_scale > 0, g[:, 0] / scale / problem.y_scale[0], 0.0)
     largest = penalty.alpha_max(correlation, problem.total_weight)

@@ -16,6 +16,8 @@ from scipy.linalg.cython_lapack cimport dpotrf
 cdef double COLLINEAR = 1e-10
 # Such a column's coefficients on the support below this (its own is 1) are rounding.
 cdef double NEGLIGIBLE = 1e-7
+# Parts of a Newton step that are tried, each half the one before.
+cdef int FRACTIONS = 4
 # On the way down, zero coefficients may want to leave zero by this part of their strength.
 cdef double ROUGH = 1e-2
 # Sweeps of coordinate descent before Newton's method takes over, if the signs have not settled before.
@@ -112,8 +114,11 @@ cdef inline double slope_at(Problem *q, int j) noexcept nogil:
     return q.g[j] - q.l2[j] * w - (q.l1[j] if w > 0.0 else (-q.l1[j] if w < 0.0 else 0.0))
 
 
-cdef int sweep(Problem *q, int max_sweeps, int patience) noexcept nogil:
-    """Coordinate descent until no sign has changed for `patience` sweeps; returns the sweeps made."""
+cdef int sweep(Problem *q, int max_sweeps, int patience, double tolerance) noexcept nogil:
+    """Coordinate descent until no sign has changed for `patience` sweeps; returns the sweeps made.
+
+    A zero coefficient that wants to leave zero by no more than the tolerance stays.
+    """
     cdef int s, j, settled = 0
     cdef bint changed
     cdef double old, new, diagonal
@@ -124,6 +129,8 @@ cdef int sweep(Problem *q, int max_sweeps, int patience) noexcept nogil:
             if diagonal <= 0.0:
                 continue
             old = q.w[j]
+            if old == 0.0 and (q.g[j] if q.positive else fabs(q.g[j])) - q.l1[j] <= tolerance:
+                continue
             new = minimizer(q.g[j] + diagonal * old, diagonal + q.l2[j], q.l1[j], q.positive)
             if new == old:
                 continue
@@ -347,19 +354,17 @@ cdef void follow_support(Problem *q, Factor *f) noexcept nogil:
 cdef bint newton(Problem *q, Factor *f) noexcept nogil:
     """One Newton step on the support; True if it landed on the minimiser of its orthant.
 
-    Where the full step would cross a kink, the crossing coefficients stop at zero if the energy falls by that;
-    otherwise the step ends at the first zero on its way, up to which the energy is a falling quadratic.
+    Where the full step would cross a kink, the crossing coefficients stop at zero if the energy falls by that,
+    or by part of the step; otherwise the step ends at the first zero on its way, up to which the energy is a
+    falling quadratic.
     """
-    cdef int i, j, one = 1, size = f.size, crossings = 0, first = -1
-    cdef double t, nearest = 1.0, change = 0.0
+    cdef int i, j, one = 1, size = f.size, crossings = 0, first = -1, attempt
+    cdef double t, nearest = 1.0, change = 0.0, fraction = 1.0
     if not f.apart:
         memcpy(f.local, q.g, q.m * sizeof(double))
         f.apart = True
-    for i in range(size):
-        j = f.columns[i]
-        t = q.w[j]
-        f.slope[i] = f.local[j] - q.l2[j] * t - (q.l1[j] if t > 0.0 else (-q.l1[j] if t < 0.0 else 0.0))
-        f.step[i] = f.slope[i]
+    slope_on_support(q, f)
+    memcpy(f.step, f.slope, size * sizeof(double))
     if size > 0:
         dtrsv('U', 'T', 'N', &size, f.R, &f.stride, f.step, &one)
         dtrsv('U', 'N', 'N', &size, f.R, &f.stride, f.step, &one)
@@ -368,16 +373,25 @@ cdef bint newton(Problem *q, Factor *f) noexcept nogil:
         f.scratch[i] = f.step[i]
         if ends_at_zero(q, j, f.step[i]):
             crossings += 1
-            f.scratch[i] = -q.w[j]
             t = -q.w[j] / f.step[i]
             if first < 0 or t < nearest:
                 first, nearest = i, t
     if crossings > 0:
-        # ΔE of the clipped step δ is −slope·δ + ½ δᵀHδ: no kink is passed on the way.
-        change = -ddot(&size, f.slope, &one, f.scratch, &one)
-        apply_hessian(f)
-        change += 0.5 * ddot(&size, f.slope, &one, f.scratch, &one)
-        if change >= 0.0:
+        for attempt in range(FRACTIONS):
+            for i in range(size):
+                j = f.columns[i]
+                f.scratch[i] = fraction * f.step[i]
+                if ends_at_zero(q, j, f.scratch[i]):
+                    f.scratch[i] = -q.w[j]
+            # ΔE of the clipped step δ is −slope·δ + ½ δᵀHδ: no kink is passed on the way.
+            change = -ddot(&size, f.slope, &one, f.scratch, &one)
+            apply_hessian(f)
+            change += 0.5 * ddot(&size, f.slope, &one, f.scratch, &one)
+            if change < 0.0:
+                break
+            slope_on_support(q, f)
+            fraction *= 0.5
+        else:
             for i in range(size):
                 j = f.columns[i]
                 f.scratch[i] = nearest * f.step[i]
@@ -396,6 +410,16 @@ cdef bint newton(Problem *q, Factor *f) noexcept nogil:
     return crossings == 0
 
 
+cdef void slope_on_support(Problem *q, Factor *f) noexcept nogil:
+    """slope = −∇E on the support, on its orthant."""
+    cdef int i, j
+    cdef double w
+    for i in range(f.size):
+        j = f.columns[i]
+        w = q.w[j]
+        f.slope[i] = f.local[j] - q.l2[j] * w - (q.l1[j] if w > 0.0 else (-q.l1[j] if w < 0.0 else 0.0))
+
+
 cdef void apply_hessian(Factor *f) noexcept nogil:
     """slope = H·scratch, by the factor."""
     cdef int one = 1
@@ -408,7 +432,7 @@ cdef int minimize(Problem *q, Factor *f, double tolerance, int max_iter) noexcep
     """To the minimiser on the working set; returns the sweeps and Newton steps made."""
     cdef int spent = 0, landed = 0, admitted
     if f.size == 0:
-        spent = sweep(q, min(SWEEPS, max_iter), 2)
+        spent = sweep(q, min(SWEEPS, max_iter), 2, tolerance)
     while spent < max_iter:
         follow_support(q, f)
         spent += 1
@@ -421,7 +445,7 @@ cdef int minimize(Problem *q, Factor *f, double tolerance, int max_iter) noexcep
         if admitted == 0:
             break
         if (admitted > 4 + f.size // 8 or landed % 50 == 0) and spent < max_iter:
-            spent += sweep(q, min(SWEEPS, max_iter - spent), 2)
+            spent += sweep(q, min(SWEEPS, max_iter - spent), 2, tolerance)
     settle(q, f)
     return spent
 

@@ -199,7 +199,8 @@ class TargetSolver:
         if self._whole_gram_pays(excess):
             # That matrix knows every correlation: the rows need not be asked on the way.
             working.complete()
-            levels = np.geomspace(excess, 1.0, int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT))) + 1)
+            excess = max(excess, 1.0)
+            levels = np.geomspace(excess, 1.0, int(np.ceil(np.log(excess) / np.log(_DESCENT))) + 1)
             return self._work_on_gram(working, self.penalty, max_iter, levels=levels[1:-1])
         n_iter, level, stages = 0, excess, 0
         while level > 1.0 and n_iter < max_iter and stages < _MAX_STAGES:
@@ -222,7 +223,7 @@ class TargetSolver:
     def _whole_gram_pays(self, excess: float) -> bool:
         """Whether the Gram matrix of all columns costs less than the passes over X that it saves."""
         n, p = self.problem.n_rows, self.problem.n_features
-        passes = 2.0 + 2.0 * np.log(max(excess, 1.0)) / np.log(_DESCENT)
+        passes = 2.0 + np.log(max(excess, 1.0)) / np.log(_DESCENT)
         return self.problem.is_dense and p <= n and p <= passes * _COLUMNS_A_PASS
 
     def _work_on_gram(

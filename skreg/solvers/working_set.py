@@ -121,12 +121,16 @@ class WorkingSet:
         self._outside[new] = False
 
     def _enlarge(self, capacity: int) -> None:
-        """Move to buffers with room for `capacity` columns."""
-        known = self.size
-        gram = np.zeros((capacity, capacity))
-        gram[:known, :known] = self._gram[:known, :known]
-        self._gram = gram
+        """Move to buffers with room for `capacity` columns; the factor comes along."""
+        known, factored = self.size, self._factored
+        gram, factor = self._gram, self._factor
+        support = self._support[:factored]
+        self._gram = np.zeros((capacity, capacity))
+        self._gram[:known, :known] = gram[:known, :known]
         self._allocate(capacity)
+        self._factor[:factored, :factored] = factor[:factored, :factored]
+        self._support[:factored] = support
+        self._factored = factored
 
     def _allocate(self, capacity: int) -> None:
         self._factored = 0

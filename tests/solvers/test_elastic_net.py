@@ -278,7 +278,7 @@ def test_the_solution_does_not_depend_on_the_start(start, positive):
     assert_array_equal(coef_init, given)
     assert_allclose(solution.coef, expected.coef, rtol=1e-10, atol=1e-12)
     if start == "solution":
-        assert solution.n_iter[0] <= expected.n_iter[0] // 2
+        assert solution.n_iter[0] <= 3
 
 
 def test_two_columns_that_are_the_same_share_the_elastic_net_s_weight():
