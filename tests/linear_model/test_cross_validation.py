@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from skreg import ElasticNet, ElasticNetCV, Lasso, LassoCV, energy_of
-from skreg.linear_model import cross_validation
+from skreg.linear_model import _base_cv
 from skreg.solvers import cross_validation as folds_module
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
@@ -340,7 +340,7 @@ def test_the_way_by_moments_and_the_way_by_rows_agree(shape, monkeypatch):
         seen.append(original(*arguments))
         return not seen[-1]
 
-    monkeypatch.setattr(cross_validation, "suits_moments", contrary)
+    monkeypatch.setattr(_base_cv, "suits_moments", contrary)
     other = clone(estimator).fit(X, y, WEIGHTS)
     assert seen == [shape != (60, 150)]
     assert_allclose(other.mse_path_, first.mse_path_, rtol=1e-5)
@@ -489,7 +489,7 @@ def test_a_fit_cut_short_warns_once_of_the_worst():
 
 def test_the_worst_fold_and_ratio_are_named(monkeypatch):
     X, y = data()
-    original = cross_validation.fold_errors
+    original = _base_cv.fold_errors
 
     def poor(rows, fold, grids, moments, number, tol, max_iter):
         result = original(rows, fold, grids, moments, number, tol, max_iter)
@@ -497,7 +497,7 @@ def test_the_worst_fold_and_ratio_are_named(monkeypatch):
             result.gaps[1, 3] = 0.125
         return result
 
-    monkeypatch.setattr(cross_validation, "fold_errors", poor)
+    monkeypatch.setattr(_base_cv, "fold_errors", poor)
     with pytest.warns(ConvergenceWarning) as record:
         fitted = ElasticNetCV(alphas=12, l1_ratio=[0.5, 0.9]).fit(X, y)
     expected = "1 of 121 fits of ElasticNetCV are above tol=1e-08; the worst (fold 2, alpha="
@@ -508,14 +508,14 @@ def test_the_worst_fold_and_ratio_are_named(monkeypatch):
 def test_a_path_that_ends_above_the_tolerance_is_gone_on_with_for_the_coefficients_that_are_kept(monkeypatch):
     X, y = data()
     expected = LassoCV(alphas=12).fit(X, y)
-    original = cross_validation.solve_path
+    original = _base_cv.solve_by_moments
 
     def poor(problem, penalties, **limits):
         solution = original(problem, penalties, **limits)
         solution.coef[...] *= 1.01
         return solution
 
-    monkeypatch.setattr(cross_validation, "solve_path", poor)
+    monkeypatch.setattr(_base_cv, "solve_by_moments", poor)
     given = LassoCV(alphas=12).fit(X, y)
     assert_allclose(given.coef_, expected.coef_, atol=1e-6)
     assert given.dual_gap_ <= 1e-8 * np.var(y) / 2.0
