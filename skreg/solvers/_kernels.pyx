@@ -529,6 +529,40 @@ cdef inline void copy_column(const double[:, :] X, Py_ssize_t first, int rows, P
             out[i] *= root_weights[first + i]
 
 
+def column_sums(const double[:, :] X, const double[::1] weights, bint weighted, const double[::1] rhs,
+                double[::1] sums, double[::1] squares, double[::1] products):
+    """Σ sᵢxᵢ, Σ sᵢxᵢ² and Σ xᵢ·rhsᵢ of each column, added to what is there; X is read once."""
+    cdef Py_ssize_t n = X.shape[0], p = X.shape[1], i, j, first
+    cdef int rows, one = 1
+    cdef double s, t, x
+    cdef double scaled[2048]
+    cdef double *column
+    cdef double *times
+    with nogil:
+        if X.strides[0] == 8:
+            for j in range(p):
+                first = 0
+                while first < n:  # by pieces that stay in the nearest cache
+                    rows = <int> min(<Py_ssize_t> 2048, n - first)
+                    times = column = <double *> &X[first, j]
+                    if weighted:
+                        times = scaled
+                        for i in range(rows):
+                            scaled[i] = weights[first + i] * column[i]
+                    sums[j] += ddot(&rows, <double *> &weights[first], &one, column, &one)
+                    squares[j] += ddot(&rows, times, &one, column, &one)
+                    products[j] += ddot(&rows, <double *> &rhs[first], &one, column, &one)
+                    first += rows
+        else:
+            for i in range(n):
+                s, t = weights[i], rhs[i]
+                for j in range(p):
+                    x = X[i, j]
+                    sums[j] += s * x
+                    squares[j] += s * x * x
+                    products[j] += t * x
+
+
 def extend_gram(const double[:, :] X, const double[::1] shift, const double[::1] scale,
                 const double[::1] root_weights, const Py_ssize_t[::1] index, int known, double[:, ::1] gram,
                 double[::1, :] block):

@@ -33,11 +33,13 @@ GRAM_LIMIT = 6000
 # The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
 # Gram matrix loses too much: each step takes about a second at the limit.
 _COLUMN_LIMIT = 1_000_000_000
-# λ₁ comes down by this factor a stage at most, by less where the support is crowded: more than this part of
+# λ₁ comes down by this factor a stage at most; by more for tall data, where a stage costs a long pass and a
+# column too many does not hurt, and by less for wide data whose support is crowded: more than this part of
 # the rows. In so many stages at most.
 _DESCENT = 3.0
+_TALL_DESCENT = 10.0
 _CAUTIOUS_DESCENT = 1.5
-_CROWDED = 0.125
+_CROWDED = 0.06
 _MAX_STAGES = 30
 _LARGEST_EXCESS = _DESCENT**15
 # Columns of the whole Gram matrix that cost what a pass over X does.
@@ -204,8 +206,7 @@ class TargetSolver:
             return self._work_on_gram(working, self.penalty, max_iter, levels=levels[1:-1])
         n_iter, level, stages = 0, excess, 0
         while level > 1.0 and n_iter < max_iter and stages < _MAX_STAGES:
-            crowded = np.count_nonzero(self.w) > _CROWDED * self.problem.n_rows
-            left = int(np.ceil(np.log(level) / np.log(_CAUTIOUS_DESCENT if crowded else _DESCENT)))
+            left = int(np.ceil(np.log(level) / np.log(self._descent())))
             if left <= 1:
                 break
             level **= (left - 1) / left
@@ -219,6 +220,13 @@ class TargetSolver:
             if self.w is before:
                 break
         return n_iter
+
+    def _descent(self) -> float:
+        """By how much λ₁ may come down from here."""
+        n = self.problem.n_rows
+        if n >= self.problem.n_features:
+            return _TALL_DESCENT
+        return _CAUTIOUS_DESCENT if np.count_nonzero(self.w) > _CROWDED * n else _DESCENT
 
     def _whole_gram_pays(self, excess: float) -> bool:
         """Whether the Gram matrix of all columns costs less than the passes over X that it saves."""

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg.moments.moments import implicitly_centred, weighted_means
-from skreg.solvers._kernels import column_descent, extend_gram, sparse_column_descent, subtract_columns
+from skreg.solvers._kernels import (
+    column_descent,
+    column_sums,
+    extend_gram,
+    sparse_column_descent,
+    subtract_columns,
+)
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.data_term import DataTerm, column_scale, power_of_two_scale
 from skreg.solvers.quadratic import Quadratic
@@ -31,8 +37,7 @@ IndexArray = NDArray[np.intp]
 _CONSTANT = 1e-12
 # Up to this ratio of a column's size to its spread, centring it by a shift costs at most a digit or two.
 _SHIFTABLE = 30.0
-# Numbers in a block of X that is read several times (half a MiB), and in one of A that is multiplied.
-_PASS_BLOCK = 2**16
+# Numbers in a block of A that is multiplied (a MiB).
 _GRAM_BLOCK = 2**17
 # Blocks of fewer rows than this multiply at less than the full rate.
 _GRAM_ROWS = 128
@@ -189,15 +194,18 @@ class DenseLeastSquares(LeastSquares):
         # float32 products would round to float32, and mixed ones copy X each time.
         self.X = X if X.dtype == np.float64 else X.astype(np.float64, order="F")
         self.n_stored = self.X.size
-        weighted = np.any(weights != 1.0)
+        weighted = bool(np.any(weights != 1.0))
         self.weights = weights if weighted else None
         self._root_weights = self.root_weights if weighted else np.empty(0)  # what the kernels take
         weighted_b = self.root_weights[:, None] * self.b if weighted else self.b
         with np.errstate(over="ignore", invalid="ignore"):  # `is_finite` asks
-            sums, squares, products = _column_sums(self.X, weights, self.weights, weighted_b)
+            sums, squares, products = np.zeros((3, X.shape[1]))
+            one_target = self.n_targets == 1
+            rhs = np.ascontiguousarray(weighted_b[:, 0]) if one_target else np.zeros(self.n_rows)
+            column_sums(self.X, weights, weighted, rhs, sums, squares, products)
             self._centre(sums, squares, weights, fit_intercept)
-            if self.shift is self.x_mean:
-                self.c = self._centred(products, weighted_b)  # from the same pass
+            if one_target and self.shift is self.x_mean:
+                self.c = self._centred(products[:, None], weighted_b)  # from the same pass
 
     def _centre(
         self, sums: FloatArray, squares: FloatArray, weights: FloatArray, fit_intercept: bool
@@ -293,24 +301,6 @@ class DenseLeastSquares(LeastSquares):
         )
         w[index] = inner
         return sweeps
-
-
-def _column_sums(
-    X: FloatArray, weights: FloatArray, scale: FloatArray | None, rhs: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Σ sᵢxᵢ, Σ sᵢxᵢ² and Xᵀrhs of each column in one pass: by blocks that stay in cache for all three."""
-    n, p = X.shape
-    sums, squares, products = np.zeros(p), np.zeros(p), np.zeros((p, rhs.shape[1]))
-    by_columns = X.flags.f_contiguous
-    step = max(1, _PASS_BLOCK // max(1, n if by_columns else p))
-    for start in range(0, p if by_columns else n, step):
-        part = slice(start, start + step)
-        rows, columns = (slice(None), part) if by_columns else (part, slice(None))
-        block = X[rows, columns]
-        sums[columns] += weights[rows] @ block
-        squares[columns] += _sums_of_squares(block, None if scale is None else scale[rows])
-        products[columns] += block.T @ rhs[rows]
-    return sums, squares, products
 
 
 def _sums_of_squares(columns: FloatArray, weights: FloatArray | None) -> FloatArray:

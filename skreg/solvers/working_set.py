@@ -14,8 +14,9 @@ __all__ = ["NO_LEVELS", "WorkingSet"]
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Working sets grow by this part of the support, and by at least this much.
-_GROWTH = 0.5
+# Working sets of tall and of wide data grow by this part of the support, and by at least this much.
+_TALL_GROWTH = 1.0
+_WIDE_GROWTH = 0.5
 _SMALL = 64
 NO_LEVELS = np.empty(0)
 
@@ -37,6 +38,8 @@ class WorkingSet:
         self.problem = problem
         self.index: IndexArray = np.empty(0, dtype=np.intp)
         self._outside = np.ones(problem.n_features, dtype=bool)
+        tall = problem.n_rows >= problem.n_features
+        self._growth = _TALL_GROWTH if tall else _WIDE_GROWTH
         self._n_columns = int(np.count_nonzero(problem.x_scale))
         self._gram = np.empty((0, 0))
         self._l2 = np.empty(0)
@@ -57,13 +60,13 @@ class WorkingSet:
         self._add(np.flatnonzero(self._outside & (self.problem.x_scale > 0)))
 
     def grow(self, w: FloatArray, violation: FloatArray, rounding: float) -> bool:
-        """Take in every non-zero coefficient and the worst violators, about half the support.
+        """Take in every non-zero coefficient and the worst violators, as many as the support or half of it.
 
         Returns whether there were any that were not in the set.
         """
         support = np.flatnonzero(self._outside & (w != 0.0))
         candidates = np.flatnonzero(self._outside & (w == 0.0) & (violation > rounding))
-        room = max(_SMALL, int(_GROWTH * np.count_nonzero(w)))
+        room = max(_SMALL, int(self._growth * np.count_nonzero(w)))
         if candidates.size > room:
             worst = np.argpartition(violation[candidates], -room)[-room:]
             candidates = np.sort(candidates[worst])

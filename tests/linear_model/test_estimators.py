@@ -114,7 +114,7 @@ def test_float32_comes_back_as_float32_of_the_float64_solution(estimator, shape,
     X, y = data(*shape)
     X = X.astype(np.float32)
     given = sparse.csr_array(X) if as_sparse else X
-    single, double = fresh(estimator).fit(given, y), fresh(estimator).fit(X.astype(np.float64), y)
+    single, double = fresh(estimator).fit(given, y), fresh(estimator).fit(given.astype(np.float64), y)
     assert single.coef_.dtype == np.float32
     assert single.predict(given).dtype == np.float32
     assert double.coef_.dtype == double.predict(X.astype(np.float64)).dtype == np.float64

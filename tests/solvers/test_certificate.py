@@ -286,7 +286,7 @@ def test_without_a_penalty_the_gap_is_the_suboptimality(monkeypatch, kind, shape
     assert gaps[0] <= 1e-13 * problem.null
 
 
-@pytest.mark.parametrize("fraction", [1e-11, 1e-12, 1e-13])
+@pytest.mark.parametrize("fraction", [1e-12, 1e-13])
 def test_the_refined_gap_does_not_feel_that_correlations_are_rounded(fraction):
     # They are known to 1e-16 of ‖r‖, and λ₁ is not much more: as it is, θ misses feasibility by that much.
     rng = np.random.default_rng(12)
