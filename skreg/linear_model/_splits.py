@@ -16,7 +16,7 @@ __all__ = ["draw_folds", "route_to_splitter", "split_params"]
 
 
 def route_to_splitter(estimator) -> MetadataRouter:
-    """Describe an estimator that takes metadata itself and hands others from `fit` to the splitter of `cv`."""
+    """Describe an estimator whose `fit` takes metadata itself and hands others to the splitter of `cv`."""
     # Numbers and lists of splits ask for nothing; an iterator must not be used up here.
     splitter = estimator.cv if hasattr(estimator.cv, "split") else KFold()
     router = MetadataRouter(owner=estimator).add_self_request(estimator)
@@ -79,8 +79,8 @@ def draw_folds(cv, X, y, weights, params) -> list[Fold]:
         for purpose, part in (("train on", train), ("test", test)):
             if part.size == 0:
                 raise ValueError(
-                    f"Split {number} of cv has no row of positive sample_weight to {purpose}; use fewer splits, "
-                    "or shuffle the rows."
+                    f"Split {number} of cv has no row of positive sample_weight to {purpose}; use fewer "
+                    "splits, or shuffle the rows."
                 )
         drawn.append(Fold(train, test))
     if not drawn:

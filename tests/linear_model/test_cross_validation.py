@@ -510,8 +510,8 @@ def test_a_path_that_ends_above_the_tolerance_is_gone_on_with_for_the_coefficien
     expected = LassoCV(alphas=12).fit(X, y)
     original = _base_cv.solve_by_moments
 
-    def poor(problem, penalties, **limits):
-        solution = original(problem, penalties, **limits)
+    def poor(*arguments, **limits):
+        solution = original(*arguments, **limits)
         solution.coef[...] *= 1.01
         return solution
 
