@@ -183,10 +183,11 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
             path = _full_path(problem, moments is not None, grid, self.tol, self.max_iter)
         penalty = self._penalty(problem.total_weight)
         solution = self._finish(problem, penalty, path.coef[selected], path.n_iter[selected])
-        path.coef[selected] = solution.coef[0]
+        path.coef[selected], path.dual_gap[selected] = solution.coef[0], solution.dual_gap[0]
+        path.n_iter[selected] = solution.n_iter[0]
         self.coef_path_, self.intercept_path_ = path.coef.T, problem.intercept(path.coef)
         self.intercept_path_[selected] = problem.intercept(solution.coef)[0]
-        self._warn_unless_all_converged(grids, of_folds, solution, problem)
+        self._warn_unless_all_converged(grids, of_folds, grid, path, problem)
         self._store(solution, problem, penalty, dtype=X.dtype, flat=True)
 
     def _grids(self, problem, given, by_moments) -> list[Grid]:
@@ -246,23 +247,23 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
     def _solve(self, problem: LeastSquares, penalty: ElasticNetPenalty, *, coef_init=None) -> Solution:
         return solve_elastic_net(problem, penalty, coef_init=coef_init, tol=self.tol, max_iter=self.max_iter)
 
-    def _warn_unless_all_converged(self, grids, of_folds, solution, problem) -> None:
-        """Warn once of all solutions above the tolerance: those of the folds and the one that is kept."""
+    def _warn_unless_all_converged(self, grids, of_folds, grid, path, problem) -> None:
+        """Warn once of all solutions above the tolerance, those of the folds and those of all rows."""
         null = problem.null_value[0]
-        kept = solution.dual_gap[0] / (null if null > 0 else 1.0)
-        gaps = np.append(np.stack([result.gaps for result in of_folds]), kept)
+        in_folds = np.stack([result.gaps for result in of_folds])
+        gaps = np.append(in_folds, path.dual_gap / (null if null > 0 else 1.0))
         failed = ~(gaps <= self.tol)  # a gap that is not a number is not small
         if not failed.any():
             return
         worst = int(np.argmax(np.where(failed, gaps, -np.inf)))
-        if worst == gaps.size - 1:
-            where, spent = "all rows", solution.n_iter[0]
+        if worst >= in_folds.size:
+            where, column, spent = "all rows", worst - in_folds.size, path.n_iter
         else:
-            fold, row, column = np.unravel_index(worst, (len(of_folds), len(grids), grids[0].alphas.size))
-            where = f"fold {fold}, alpha={grids[row].alphas[column]:.3g}"
-            where += f", l1_ratio={grids[row].l1_ratio:g}" if len(grids) > 1 else ""
-            spent = of_folds[fold].n_iter[row, column]
-        end, cure = how_it_ended(spent, self.max_iter)
+            fold, row, column = np.unravel_index(worst, in_folds.shape)
+            where, grid, spent = f"fold {fold}", grids[row], of_folds[fold].n_iter[row]
+        where += f", alpha={grid.alphas[column]:.3g}"
+        where += f", l1_ratio={grid.l1_ratio:g}" if len(grids) > 1 else ""
+        end, cure = how_it_ended(spent[column], self.max_iter)
         warnings.warn(
             f"{failed.sum()} of {failed.size} fits of {type(self).__name__} are above "
             f"tol={float(self.tol):g}; the worst ({where}) {end}: its duality gap is {gaps[worst]:.3g} of "
@@ -279,7 +280,8 @@ def _rows(problem: LeastSquares, X, y, weights, fit_intercept: bool) -> Rows:
     if isinstance(problem, DenseLeastSquares):
         X = problem.X  # centred already where a shift would lose digits
     else:
-        X = sparse.csr_array(X, dtype=np.float64)[kept]
+        X = sparse.csr_array(X, dtype=np.float64)
+        X = X if kept.all() else X[kept]
     return Rows(X, y[kept] - problem.y_mean[0], weights[kept], fit_intercept)
 
 

@@ -480,8 +480,8 @@ def test_a_fit_cut_short_warns_once_of_the_worst():
     (warning,) = record
     message = str(warning.message)
     failed, total = map(int, re.match(r"(\d+) of (\d+) fits", message).groups())
-    assert 0 < failed <= total == 12 * 5 + 1
-    assert re.search(r"the worst \((all rows|fold \d, alpha=[\d.e+-]+)\)", message)
+    assert 0 < failed <= total == 12 * 5 + 12
+    assert re.search(r"the worst \((all rows|fold \d), alpha=[\d.e+-]+\)", message)
     assert "Increase max_iter or the smallest alpha (eps), or standardise the features." in message
     assert warning.filename == __file__
     assert np.isfinite(fitted.mse_path_).all()
@@ -500,9 +500,24 @@ def test_the_worst_fold_and_ratio_are_named(monkeypatch):
     monkeypatch.setattr(_base_cv, "fold_errors", poor)
     with pytest.warns(ConvergenceWarning) as record:
         fitted = ElasticNetCV(alphas=12, l1_ratio=[0.5, 0.9]).fit(X, y)
-    expected = "1 of 121 fits of ElasticNetCV are above tol=1e-08; the worst (fold 2, alpha="
+    expected = "1 of 132 fits of ElasticNetCV are above tol=1e-08; the worst (fold 2, alpha="
     expected += f"{fitted.alphas_[1, 3]:.3g}, l1_ratio=0.9) stopped at the limits of rounding"
     assert expected in str(record[0].message) and "gap is 0.125 of the null" in str(record[0].message)
+
+
+def test_the_path_of_all_rows_is_among_what_has_to_converge(monkeypatch):
+    X, y = data()
+    original = _base_cv.solve_by_moments
+
+    def poor(*arguments, **limits):
+        solution = original(*arguments, **limits)
+        solution.dual_gap[-1] = 0.25 * np.sum((y - y.mean()) ** 2) / 2.0
+        return solution
+
+    monkeypatch.setattr(_base_cv, "solve_by_moments", poor)
+    expected = r"1 of 72 .* the worst \(all rows, alpha=[\d.e-]+\) stopped .* gap is 0.25 of"
+    with pytest.warns(ConvergenceWarning, match=expected):
+        LassoCV(alphas=12, selection_rule="1se").fit(X, y)
 
 
 def test_a_path_that_ends_above_the_tolerance_is_gone_on_with_for_the_coefficients_that_are_kept(monkeypatch):
