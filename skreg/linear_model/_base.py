@@ -135,6 +135,8 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         check_flag("positive", self.positive)
 
     def _warn_unless_converged(self, solution: Solution, problem: LeastSquares) -> None:
+        if np.all(solution.dual_gap <= self.tol * problem.null_value):
+            return
         relative = solution.dual_gap / np.where(problem.null_value > 0, problem.null_value, 1.0)
         failed = ~(relative <= self.tol)  # a gap that is not a number is not small
         if not failed.any():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, optimize
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_X_y
 
 from skreg.linear_model._base import (
@@ -145,7 +146,13 @@ def regularization_path(
     alphas = _check_alphas(alphas, eps, l1_ratio)
     names = getattr(X, "columns", None)
     X, y = check_X_y(
-        X, y, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+        X,
+        y,
+        accept_sparse=["csr", "csc"],
+        dtype=[np.float64, np.float32],
+        multi_output=True,
+        y_numeric=True,
+        ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
     )
     targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     if targets.shape[1] > 1:
@@ -153,6 +160,8 @@ def regularization_path(
     check_penalty_weights(penalty_weights, X.shape[1], names)
     weights = check_sample_weight(sample_weight, X.shape[0])
     problem = least_squares(X, targets, weights, fit_intercept=fit_intercept)
+    if not problem.is_finite:
+        assert_all_finite(X, input_name="X")
     total = problem.total_weight
 
     def penalty(alpha: float) -> ElasticNetPenalty:

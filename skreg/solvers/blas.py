@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 __all__ = ["one_blas_thread"]
 
@@ -16,9 +16,9 @@ _limiting = threading.Lock()
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    # Finding the loaded libraries costs a millisecond, limiting them afterwards microseconds.
-    return ThreadpoolController()
+def _libraries() -> list[LibController]:
+    # Finding the loaded libraries costs a millisecond, asking and limiting them afterwards microseconds.
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @contextmanager
@@ -32,7 +32,14 @@ def one_blas_thread() -> Iterator[None]:
         yield
         return
     try:
-        with _controller().limit(limits=1, user_api="blas"):
+        found = [(library, library.get_num_threads()) for library in _libraries()]
+        found = [(library, threads) for library, threads in found if threads != 1]
+        for library, _threads in found:
+            library.set_num_threads(1)
+        try:
             yield
+        finally:
+            for library, threads in found:
+                library.set_num_threads(threads)
     finally:
         _limiting.release()

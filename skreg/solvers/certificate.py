@@ -114,9 +114,9 @@ class Certificate:
         """Go on to another target, whose unpenalised columns are the same."""
         return Certificate(self.problem, penalty, target, self.unpenalized)
 
-    def certify(self, w: FloatArray, g: FloatArray, r_squared: float) -> float:
-        """Bound the suboptimality of w as well as is cheap; arguments as for `residual_gap`."""
-        gap = self.residual_gap(w, g, r_squared)
+    def certify(self, w: FloatArray, g: FloatArray, r_squared: float, known: float | None = None) -> float:
+        """Bound the suboptimality of w as well as is cheap; `residual_gap` of the same may be known."""
+        gap = self.residual_gap(w, g, r_squared) if known is None else known
         if gap > _SMALL * self.null and self.is_worth_refining(w):
             gap = min(gap, self.refined_gap(w))
         return gap

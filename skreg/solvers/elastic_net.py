@@ -177,7 +177,9 @@ class TargetSolver:
             n_iter += spent
             if not gap <= best_gap:
                 self._state = best
-        gap = self.certificate.certify(self.w, self.g, self.r_squared)
+            best_gap = np.inf  # not by `residual_gap` alone
+        known = best_gap * self.null if np.isfinite(best_gap) else None
+        gap = self.certificate.certify(self.w, self.g, self.r_squared, known)
         return self.w, max(n_iter, 1), gap
 
     @property
@@ -197,13 +199,14 @@ class TargetSolver:
         l1 = self.penalty.l1
         pull = self.g - self.penalty.l2 * self.w
         pull = np.where(self.problem.x_scale > 0, pull if self.penalty.positive else np.abs(pull), 0.0)
-        excess = min(float(np.max(pull[l1 > 0.0] / l1[l1 > 0.0], initial=0.0)), _LARGEST_EXCESS)
+        pull = pull[l1 > 0.0] / l1[l1 > 0.0] if np.any(l1 == 0.0) else pull / l1
+        excess = min(float(pull.max(initial=0.0)), _LARGEST_EXCESS)
         if self._whole_gram_pays(excess):
             # That matrix knows every correlation: the rows need not be asked on the way.
             working.complete()
-            excess = max(excess, 1.0)
-            levels = np.geomspace(excess, 1.0, int(np.ceil(np.log(excess) / np.log(_DESCENT))) + 1)
-            return self._work_on_gram(working, self.penalty, max_iter, levels=levels[1:-1])
+            n_levels = int(np.ceil(np.log(max(excess, 1.0)) / np.log(_DESCENT)))
+            levels = excess ** (np.arange(n_levels - 1, 0, -1) / max(n_levels, 1))
+            return self._work_on_gram(working, self.penalty, max_iter, levels=levels)
         n_iter, level, stages = 0, excess, 0
         while level > 1.0 and n_iter < max_iter and stages < _MAX_STAGES:
             left = int(np.ceil(np.log(level) / np.log(self._descent())))

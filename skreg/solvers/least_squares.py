@@ -172,7 +172,7 @@ def least_squares(X: Any, y: FloatArray, weights: FloatArray, *, fit_intercept: 
     LeastSquares
         Of the class that suits X: no copy of X that is not needed, sparse data stay sparse.
     """
-    if np.any(weights == 0):
+    if weights.min() == 0:
         kept = np.flatnonzero(weights)
         X, y, weights = X[kept], y[kept], weights[kept]
     if sparse.issparse(X):
@@ -257,7 +257,7 @@ class DenseLeastSquares(LeastSquares):
 
     def _centred(self, products: FloatArray, r: FloatArray) -> FloatArray:
         """Turn Xᵀr into what it is for the columns of A."""
-        products -= np.outer(self.shift, r.sum(axis=0))
+        products -= self.shift[:, None] * r.sum(axis=0)
         products *= self.x_scale[:, None]
         return products
 
