@@ -302,12 +302,11 @@ def test_selection_does_not_depend_on_the_units(n, p, x_exponent, y_exponent, fi
     assert_allclose(scaled.coef_ * u / v, one.coef_, atol=1e-4 * max(np.abs(one.coef_).max(), 1e-3))
 
 
-def test_columns_far_from_zero_lose_no_digits():
+def test_columns_and_targets_far_from_zero_lose_no_digits():
     X, y = data(60, 8)
+    X, y = np.round(X * 2.0**20) / 2.0**20, np.round(y * 2.0**10) / 2.0**10  # the shifts round nothing
     expected = LassoCV(alphas=20).fit(X, y)
-    far = np.round(X * 2.0**20) / 2.0**20  # representable after the shift
-    expected = LassoCV(alphas=20).fit(far, y)
-    given = LassoCV(alphas=20).fit(far + 2.0**27, y - 2.0**20)
+    given = LassoCV(alphas=20).fit(X + 2.0**27, y - 2.0**42)
     assert_allclose(given.alphas_, expected.alphas_, rtol=1e-9)
     assert_allclose(given.mse_path_, expected.mse_path_, rtol=1e-6)
     assert_allclose(given.coef_, expected.coef_, atol=1e-7)
@@ -642,6 +641,22 @@ def test_a_failed_fit_leaves_the_earlier_one_as_it_was(Estimator, parameters, ar
         name for name in before if name.endswith("_")
     }
     assert all(after[name] is before[name] for name in before if name.endswith("_"))
+
+
+@every_class
+@pytest.mark.parametrize(
+    "container", [np.asarray, pd.DataFrame, sparse.csr_array], ids=["array", "frame", "csr"]
+)
+@pytest.mark.parametrize(("value", "name"), [(np.nan, "NaN"), (np.inf, "infinity")])
+@pytest.mark.parametrize("shape", [(60, 8), (60, 150)], ids=["tall", "wide"])
+def test_data_that_are_not_finite_are_refused(Estimator, container, value, name, shape):
+    X, y = data(*shape)
+    X[7, 3] = value
+    with pytest.raises(ValueError, match=f"Input X contains {name}"):
+        Estimator().fit(container(X), y)
+    X[7, 3], y[5] = 0.0, value
+    with pytest.raises(ValueError, match=f"Input y contains {name}"):
+        Estimator().fit(container(X), y)
 
 
 @every_class
