@@ -21,7 +21,7 @@ _BLOCK_SIZE = 2**18
 _PRODUCT_SIZE = 2**16
 _PRODUCT_ROWS = 256
 # Sparse columns whose variance is below this part of their mean square are stored centred.
-_NEARLY_FULL = 0.1
+NEARLY_FULL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,7 +299,7 @@ def implicitly_centred(
         return stored, mean, mean
     mean = stored.T @ weights / total
     mean_square = stored.power(2).T @ weights / total
-    full = np.flatnonzero(mean_square - mean**2 < _NEARLY_FULL * mean_square)
+    full = np.flatnonzero(mean_square - mean**2 < NEARLY_FULL * mean_square)
     shift = mean.copy()
     if full.size:
         columns = stored[:, full].toarray()

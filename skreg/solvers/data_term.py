@@ -6,6 +6,7 @@ columns have norms in [½, 1). The scales are powers of two, so that going back 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,9 @@ class DataTerm:
 
     def coef_to_data(self, w: FloatArray) -> FloatArray:
         """Scaled coefficients (n_features, n_targets) as (n_targets, n_features) in the data's units."""
-        return (w / self.y_scale).T * self._nonzero_scale
+        coef = w.T / self.y_scale[:, None]
+        coef *= self._nonzero_scale  # in place: a path of many features is large
+        return coef
 
     def penalty_of(self, penalty: ElasticNetPenalty, target: int) -> ColumnPenalty:
         """Translate a penalty on the data's coefficients into one target's scaled units."""
@@ -94,7 +97,7 @@ class DataTerm:
         """Translate an energy in scaled units into the units of the data."""
         return energy / self.y_scale[targets] / self.y_scale[targets]
 
-    @property
+    @cached_property
     def _nonzero_scale(self) -> FloatArray:
         return np.where(self.x_scale > 0, self.x_scale, 1.0)
 

@@ -16,10 +16,11 @@ from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.least_squares import LeastSquares
+from skreg.solvers.least_squares import LeastSquares, SparseLeastSquares
 from skreg.solvers.solution import Solution
+from skreg.solvers.sparse_working_set import SparseWorkingSet
 from skreg.solvers.subproblem import ColumnSubproblem
-from skreg.solvers.working_set import NO_LEVELS, WorkingSet
+from skreg.solvers.working_set import GRAM_LIMIT, NO_LEVELS, WorkingSet
 
 __all__ = ["solve_elastic_net"]
 
@@ -28,14 +29,12 @@ IndexArray = NDArray[np.intp]
 
 # An optimality violation below this part of ‖b‖ (columns have norm about 1) is rounding.
 ROUNDING = 1e-13
-# Working sets up to this size have a Gram matrix (288 MB at the limit).
-GRAM_LIMIT = 6000
 # The product of rows, columns and the smaller of them up to which columns are worked on themselves, where a
 # Gram matrix loses too much: each step takes about a second at the limit.
 _COLUMN_LIMIT = 1_000_000_000
-# λ₁ comes down by this factor a stage at most; by more for tall data, where a stage costs a long pass and a
-# column too many does not hurt, and by less for wide data whose support is crowded: more than this part of
-# the rows. In so many stages at most.
+# λ₁ comes down by this factor a stage at most; by more for tall and for sparse data, where a stage costs a
+# pass over X and a column too many does not hurt, and by less for wide data whose support is crowded: more
+# than this part of the rows. In so many stages at most.
 _DESCENT = 3.0
 _TALL_DESCENT = 10.0
 _CAUTIOUS_DESCENT = 1.5
@@ -131,6 +130,8 @@ class TargetSolver:
         self.null = 0.5 * float(problem.b_squared[target])
         self.rounding = ROUNDING * float(np.sqrt(2.0 * self.null))
         self.working = WorkingSet(problem)
+        if isinstance(problem, SparseLeastSquares):
+            self.working = SparseWorkingSet(problem, target)
         self.w = start.copy()
         self._look()
 
@@ -162,7 +163,7 @@ class TargetSolver:
                     break
             settled = not working.grow(self.w, violation, self.rounding)
             left = max_iter - n_iter
-            if working.size > GRAM_LIMIT:
+            if working.has_gram and working.size > GRAM_LIMIT:
                 self.w = self.w.copy()
                 n_iter += self.problem.descend(
                     working.index, self.w, self.target, self.penalty, min(_SWEEPS, left), 0.1 * self.rounding
@@ -216,7 +217,7 @@ class TargetSolver:
             stages += 1
             penalty = self.penalty._replace(l1=np.minimum(l1, 1e290) * level)  # without overflow
             working.grow(self.w, self._violation(penalty), self.rounding)
-            if working.size > GRAM_LIMIT:
+            if working.has_gram and working.size > GRAM_LIMIT:
                 break
             before = self.w
             n_iter += self._work_on_gram(working, penalty, max_iter - n_iter, exactly=False)
@@ -227,7 +228,7 @@ class TargetSolver:
     def _descent(self) -> float:
         """By how much λ₁ may come down from here."""
         n = self.problem.n_rows
-        if n >= self.problem.n_features:
+        if n >= self.problem.n_features or not self.problem.is_dense:
             return _TALL_DESCENT
         return _CAUTIOUS_DESCENT if np.count_nonzero(self.w) > _CROWDED * n else _DESCENT
 

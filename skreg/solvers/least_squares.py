@@ -16,12 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg.moments.moments import implicitly_centred, weighted_means
+from skreg.moments.moments import NEARLY_FULL, implicitly_centred, weighted_means
 from skreg.solvers._kernels import (
     column_descent,
     column_sums,
     extend_gram,
+    sparse_adjoint,
     sparse_column_descent,
+    sparse_gram,
+    sparse_has_duplicates,
+    sparse_moments,
+    sparse_product,
     subtract_columns,
 )
 from skreg.solvers.column_penalty import ColumnPenalty
@@ -310,53 +315,137 @@ def _sums_of_squares(columns: FloatArray, weights: FloatArray | None) -> FloatAr
 
 
 class SparseLeastSquares(LeastSquares):
-    """Holds diag(√s) X diag(scale) in CSC format; the centring is an implicit shift.
+    """Holds D = diag(√s) X in CSC format, by X's own arrays where there are no weights; the rest is implicit.
 
-    The shift costs nothing a column: with u = √s, A = sparse − u shiftᵀ and uᵀ(b − Aw) = 0.
+    With u = √s, A = (D − u shiftᵀ) diag(x_scale): as uᵀ(b − Aw) = 0, the shift costs nothing a column.
+
+    Attributes
+    ----------
+    matrix : tuple of (data, rows, starts)
+        D's arrays.
+    shift : ndarray of shape (n_features,)
+        What is taken off each column, times x_scale.
+    norms : ndarray of shape (n_features,)
+        The squared norms of A's columns.
     """
 
     is_dense = False
 
     def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
-        stored, self.x_mean, shift = implicitly_centred(X, weights, centred=fit_intercept)
-        variance = stored.power(2).T @ weights - self.total_weight * shift**2
+        self._weigh(sparse.csc_array(X, dtype=np.float64), weights)
+        first = np.ascontiguousarray(self.b[:, 0])
+        sums, squares, products = np.empty((3, X.shape[1]))
+        ascending = sparse_moments(*self.matrix, self._u, first, sums, squares, products)
+        # Rows may come in any order, but once: a square of a sum is not the sum of squares.
+        if not ascending and sparse_has_duplicates(*self.matrix[1:], np.full(self.n_rows, -1)):
+            # The caller's arrays stay as they are.
+            X = sparse.csc_array(X, dtype=np.float64, copy=True)
+            X.has_canonical_format = False
+            X.sum_duplicates()
+            self._weigh(X, weights)
+            sparse_moments(*self.matrix, self._u, first, sums, squares, products)
+        shift = sums / self.total_weight if fit_intercept else np.zeros_like(sums)
+        self.x_mean = shift
+        if np.any(squares - shift * sums < NEARLY_FULL * squares):
+            stored, self.x_mean, shift = implicitly_centred(X, weights, centred=True)
+            self._weigh(stored, weights)
+            sparse_moments(*self.matrix, self._u, first, sums, squares, products)
+        variance = squares - self.total_weight * shift**2
         self.x_scale = column_scale(variance, self.x_mean, self.total_weight)
-        self.A = sparse.csc_array(
-            sparse.diags_array(self.root_weights) @ stored @ sparse.diags_array(self.x_scale)
-        )
-        self.A.sort_indices()
-        self.n_stored = self.A.nnz
-        self.A.indices, self.A.indptr = (part.astype(np.int64) for part in (self.A.indices, self.A.indptr))
         self.shift = shift * self.x_scale
         self.norms = variance * self.x_scale * self.x_scale
+        self.n_stored = int(self.matrix[2][-1])
+        if self.n_targets == 1:
+            self.c = (products * self.x_scale - self.shift * (self.root_weights @ first))[:, None]
+
+    def _weigh(self, stored: sparse.csc_array, weights: FloatArray) -> None:
+        data, rows, starts = stored.data, stored.indices, stored.indptr
+        if rows.dtype != starts.dtype:
+            rows, starts = rows.astype(np.int64), starts.astype(np.int64)
+        self._u = np.empty(0)
+        if np.any(weights != 1.0):
+            data, self._u = data * self.root_weights[rows], self.root_weights
+        self.matrix = (np.ascontiguousarray(data), rows, starts)
 
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""
-        return self.A @ w - np.outer(self.root_weights, self.shift @ w)
+        fit = self.stored_product(w)
+        fit -= np.outer(self.root_weights, self.shift @ w)
+        return fit
+
+    def residual_on(self, index: IndexArray, w: FloatArray, target: int) -> FloatArray:
+        """Compute b − A[:, index]w of one target, at the cost of those columns."""
+        r = self.stored_residual_on(index, w, target)
+        if self.shift.any():
+            r += self.root_weights * (self.shift[index] @ w)
+        return r
+
+    def stored_residual_on(self, index: IndexArray, w: FloatArray, target: int) -> FloatArray:
+        """Compute what b − A[:, index]w is without the shift."""
+        r = self.b[:, target].copy()
+        sparse_product(*self.matrix, index, -w * self.x_scale[index], r)
+        return r
+
+    def stored_product(self, w: FloatArray) -> FloatArray:
+        """Compute what Aw is without the shift."""
+        out = np.zeros((w.shape[1], self.n_rows))
+        everything = np.arange(self.n_features)
+        for scaled, fit in zip(np.ascontiguousarray((w * self.x_scale[:, None]).T), out, strict=True):
+            sparse_product(*self.matrix, everything, scaled, fit)
+        return out.T
 
     def adjoint(self, r: FloatArray) -> FloatArray:
         """Compute Aᵀr."""
-        return self.A.T @ r - np.outer(self.shift, self.root_weights @ r)
+        out = np.empty((r.shape[1], self.n_features))
+        for residual, g in zip(np.ascontiguousarray(r.T), out, strict=True):
+            sparse_adjoint(*self.matrix, residual, g)
+        out *= self.x_scale
+        if self.shift.any():
+            out -= np.outer(self.root_weights @ r, self.shift)
+        return out.T
 
     def gram(self, left: IndexArray, right: IndexArray) -> FloatArray:
         """Compute A[:, left]ᵀ A[:, right]."""
-        product = (self.A[:, left].T @ self.A[:, right]).toarray()
-        return product - self.total_weight * np.outer(self.shift[left], self.shift[right])
+        out = np.zeros((right.size, left.size))
+        starts = self.matrix[2]
+        n_left = int(np.sum(starts[left + 1] - starts[left]))
+        room = np.zeros(self.n_rows + 1, dtype=np.intp), np.empty(n_left, dtype=np.intp), np.empty(n_left)
+        sparse_gram(*self.matrix, left, right, *room, out)
+        out *= self.x_scale[left]
+        out *= self.x_scale[right, None]
+        if self.shift.any():
+            out -= np.outer(self.total_weight * self.shift[right], self.shift[left])
+        return out.T
+
+    def copy_stored(self, index: IndexArray) -> tuple[FloatArray, NDArray[np.int32], IndexArray]:
+        """Copy A[:, index] without its shift: CSC arrays of their own, scaled."""
+        data, rows, starts = self.matrix
+        sizes = (starts[index + 1] - starts[index]).astype(np.intp)
+        ends = np.cumsum(sizes)
+        entries = np.arange(sizes.sum()) + np.repeat(starts[index] - (ends - sizes), sizes)
+        scaled = data[entries] * np.repeat(self.x_scale[index], sizes)
+        return scaled, rows[entries].astype(np.int32), ends
 
     def columns(self, index: IndexArray) -> FloatArray:
         """Extract A[:, index]."""
-        dense = self.A[:, index].toarray(order="F")
+        data, rows, starts = self.matrix
+        dense = np.zeros((self.n_rows, len(index)), order="F")
+        for i, j in enumerate(index):
+            entries = slice(starts[j], starts[j + 1])
+            dense[rows[entries], i] = data[entries] * self.x_scale[j]
         dense -= np.outer(self.root_weights, self.shift[index])
         return dense
 
     def kernel(self, scale: FloatArray) -> FloatArray:
         """Compute A diag(scale) Aᵀ, without a dense A."""
-        scaled = self.A @ sparse.diags_array(scale)
+        A = sparse.csc_array(self.matrix, shape=(self.n_rows, self.n_features))
+        A = A @ sparse.diags_array(self.x_scale)
+        scaled = A @ sparse.diags_array(scale)
         crossed = np.outer(scaled @ self.shift, self.root_weights)
         squared = float(self.shift @ (scale * self.shift))
         shifted = squared * np.outer(self.root_weights, self.root_weights)
-        return (scaled @ self.A.T).toarray() - crossed - crossed.T + shifted
+        return (scaled @ A.T).toarray() - crossed - crossed.T + shifted
 
     def descend(
         self,
@@ -368,6 +457,8 @@ class SparseLeastSquares(LeastSquares):
         tolerance: float,
     ) -> int:
         """Sweep the stored columns, carrying the residual before the shift and the shift's sum."""
-        r = self.b[:, target] - self.A @ w
-        matrix = (self.A.data, self.A.indices, self.A.indptr, self.shift, self.total_weight)
-        return sparse_column_descent(*matrix, index, r, w, self.norms, *penalty, max_sweeps, tolerance)
+        r = self.b[:, target] - self.stored_product(w[:, None])[:, 0]
+        implicit = (self.x_scale, self.shift, self.total_weight)
+        return sparse_column_descent(
+            *self.matrix, *implicit, index, r, w, self.norms, *penalty, max_sweeps, tolerance
+        )

@@ -9,11 +9,13 @@ from skreg.solvers._kernels import minimize_on_gram
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 
-__all__ = ["NO_LEVELS", "WorkingSet"]
+__all__ = ["GRAM_LIMIT", "NO_LEVELS", "WorkingSet"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
+# Sets up to this size have a Gram matrix (288 MB at the limit).
+GRAM_LIMIT = 6000
 # Working sets of tall and of wide data grow by this part of the support, and by at least this much.
 _TALL_GROWTH = 1.0
 _WIDE_GROWTH = 0.5
@@ -33,6 +35,9 @@ class WorkingSet:
     problem : LeastSquares
         The data term.
     """
+
+    # Whether `minimize` goes by a Gram matrix, which is too much beyond GRAM_LIMIT.
+    has_gram = True
 
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem

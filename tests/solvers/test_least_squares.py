@@ -169,7 +169,7 @@ def test_sparse_columns_stay_sparse_unless_nearly_full():
     rng = np.random.default_rng(7)
     X = np.where(rng.random((500, 3)) < np.array([0.05, 0.5, 1.0]), 10.0 + rng.standard_normal((500, 3)), 0.0)
     problem = SparseLeastSquares(sparse.csr_array(X), np.ones((500, 1)), np.ones(500), True)
-    assert problem.A.nnz == np.count_nonzero(X)
+    assert problem.n_stored == np.count_nonzero(X)
     assert_array_equal(problem.shift != 0, [True, True, False])
 
 
@@ -214,3 +214,46 @@ def test_strengths_beyond_float64_stay_finite(representation):
     penalty = problem.penalty_of(ElasticNetPenalty(1e200, 1e200, factors=[1.0, 0, 1, 1, 1, 1]), 0)
     assert np.all(np.isfinite(penalty.l1)) and np.all(np.isfinite(penalty.l2))
     assert penalty.l1[1] == penalty.l2[1] == 0.0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("layout", ["C", "F", "every other row", "every other column"])
+@pytest.mark.parametrize("shape", [(5000, 3), (40, 300), (7, 1)])
+def test_every_layout_of_dense_data_gives_the_same_products(shape, layout, fit_intercept, weighted):
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal(shape) * 10.0 ** rng.uniform(-3, 3, shape[1]) + rng.uniform(-2, 2, shape[1])
+    y, weights = rng.standard_normal((shape[0], 1)), rng.uniform(0.5, 2.0, shape[0])
+    weights = weights if weighted else np.ones(shape[0])
+    given = np.array(X, order=layout[0]) if layout in "CF" else None
+    if layout == "every other row":
+        given = np.repeat(X, 2, axis=0)[::2]
+    if layout == "every other column":
+        given = np.repeat(np.asfortranarray(X), 2, axis=1)[:, ::2]
+    problem = least_squares(given, y, weights, fit_intercept=fit_intercept)
+    root = np.sqrt(weights)[:, None]
+    A = root * (X - (weights @ X / weights.sum() if fit_intercept else 0.0)) * problem.x_scale
+    size = np.linalg.norm(A, axis=0)
+    assert np.all((size >= 0.49) & (size <= 1.01))
+    b = problem.b[:, 0]
+    assert_allclose(problem.c[:, 0], A.T @ b, atol=1e-13 * np.linalg.norm(b))
+    index = np.flatnonzero(rng.random(shape[1]) < 0.5) if shape[1] > 1 else np.array([0])
+    index = rng.permutation(index)
+    gram = np.full((index.size + 2, index.size + 2), np.nan)
+    known = index.size // 3
+    problem.extend_gram(index[:known], 0, gram)
+    problem.extend_gram(index, known, gram)
+    expected = A[:, index].T @ A[:, index]
+    assert_allclose(gram[: index.size, : index.size], expected, atol=1e-13)
+    w = rng.standard_normal(index.size)
+    assert_allclose(problem.residual_on(index, w, 0), b - A[:, index] @ w, atol=1e-12 * np.abs(w).sum())
+
+
+def test_dense_data_know_whether_they_are_finite():
+    X, y = np.random.default_rng(0).standard_normal((30, 3)), np.ones((30, 1))
+    assert least_squares(X, y, np.ones(30), fit_intercept=True).is_finite
+    for value in (np.nan, np.inf, -np.inf):
+        for fit_intercept in (True, False):
+            broken = X.copy()
+            broken[7, 1] = value
+            assert not least_squares(broken, y, np.ones(30), fit_intercept=fit_intercept).is_finite
