@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg.solvers._kernels import gaps_at
+from skreg.solvers._kernels.duality import gaps_at
 from skreg.solvers.column_penalty import ColumnPenalty
 
 __all__ = ["DualPoint", "gap_at", "room_for_rounding"]

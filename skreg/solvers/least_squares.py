@@ -17,17 +17,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg.moments.moments import NEARLY_FULL, implicitly_centred, weighted_means
-from skreg.solvers._kernels import (
-    column_descent,
-    column_sums,
-    extend_gram,
+from skreg.solvers._kernels.dense import column_descent, column_sums, extend_gram, subtract_columns
+from skreg.solvers._kernels.sparse import (
     sparse_adjoint,
     sparse_column_descent,
     sparse_gram,
     sparse_has_duplicates,
     sparse_moments,
     sparse_product,
-    subtract_columns,
 )
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.data_term import DataTerm, column_scale, power_of_two_scale

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers._kernels import gram_path
+from skreg.solvers._kernels.gram import gram_path
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate
 from skreg.solvers.column_penalty import ColumnPenalty

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from skreg.solvers._kernels import column_descent
+from skreg.solvers._kernels.dense import column_descent
 from skreg.solvers.column_penalty import ColumnPenalty
 
 __all__ = ["ColumnSubproblem"]

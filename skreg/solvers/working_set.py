@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg.solvers._kernels import minimize_on_gram
+from skreg.solvers._kernels.gram import minimize_on_gram
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares
 
