@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -109,8 +110,8 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
             check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
             weights = check_sample_weight(sample_weight, X.shape[0])
             folds = draw_folds(self.cv, X, y, weights, params)
-            with one_blas_thread():
-                self._fit_path(X, np.asarray(y, dtype=np.float64), weights, folds)
+            with one_blas_thread(), _tasks_at_once(self.n_jobs) as run:
+                self._fit_path(X, np.asarray(y, dtype=np.float64), weights, folds, run)
         return self
 
     def get_metadata_routing(self):
@@ -143,18 +144,11 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
     def _l1_ratios(self) -> list[float]:
         return [1.0]
 
-    def _fit_path(self, X, y, weights, folds) -> None:
+    def _fit_path(self, X, y, weights, folds, run) -> None:
         """Measure every alpha on every fold, select, and solve the path of all rows."""
         l1_ratios = self._l1_ratios()
         given = _check_alphas(self.alphas, self.eps, min(l1_ratios))
         n_alphas = given if isinstance(given, Integral) else given.size
-
-        def run(tasks):
-            if effective_n_jobs(self.n_jobs) == 1:  # joblib takes a millisecond to say so
-                return [function(*arguments) for function, *arguments in tasks]
-            parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
-            return parallel(delayed(function)(*arguments) for function, *arguments in tasks)
-
         problem = least_squares(X, y[:, None], weights, fit_intercept=self.fit_intercept)
         if not problem.is_finite:
             assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
@@ -272,6 +266,16 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
             ConvergenceWarning,
             stacklevel=4,
         )
+
+
+@contextmanager
+def _tasks_at_once(n_jobs):
+    """Give a function that calls each tuple's function with the arguments after it, so many at once."""
+    if effective_n_jobs(n_jobs) == 1:  # joblib takes a millisecond to say so
+        yield lambda tasks: [function(*arguments) for function, *arguments in tasks]
+        return
+    with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:  # one pool: its start and end take longest
+        yield lambda tasks: parallel(delayed(function)(*arguments) for function, *arguments in tasks)
 
 
 def _rows(problem: LeastSquares, X, y, weights, fit_intercept: bool) -> Rows:

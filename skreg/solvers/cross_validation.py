@@ -47,6 +47,8 @@ _WIDEST = 2
 _MANY = 10
 # The moments of every fold are kept up to this many numbers (1 GB).
 _KEPT = 2**27
+# Products of rows take some 20 ms from here on; joblib looks for what is done every 10 ms.
+_LONG = 1e9
 # A sum of squares of which a subtraction leaves less than this part has lost too many digits.
 _LEFT = 1e-6
 # Squared errors below this part of what they are the difference of are taken from the rows.
@@ -194,7 +196,11 @@ def take_moments(
     tests: list[Moments | None] = [None] * len(folds)
     if keep:
         wanted = [i for i, complement in enumerate(complementary) if complement]
-        for i, moments in zip(wanted, run([(_moments_of, rows, folds[i].test) for i in wanted]), strict=True):
+        if n * p * p > _LONG:
+            found = run([(_moments_of, rows, folds[i].test) for i in wanted])
+        else:
+            found = [_moments_of(rows, folds[i].test) for i in wanted]
+        for i, moments in zip(wanted, found, strict=True):
             tests[i] = moments
     if keep and all(complementary) and np.all(sum(held_out) == 1):
         total = tests[0]
