@@ -9,8 +9,10 @@ __version__ = "0.1.0"
 
 _CONTENTS = {
     "ElasticNet": "linear_model",
+    "ElasticNetCV": "linear_model",
     "Energy": "linear_model",
     "Lasso": "linear_model",
+    "LassoCV": "linear_model",
     "RegularizationPath": "linear_model",
     "Ridge": "linear_model",
     "RidgeCV": "linear_model",

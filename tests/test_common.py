@@ -4,7 +4,7 @@ import os
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg import ElasticNet, Lasso, Ridge, RidgeCV
+from skreg import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV
 
 ESTIMATORS = [
     Ridge(),
@@ -24,6 +24,10 @@ ESTIMATORS = [
     ElasticNet(),
     ElasticNet(alpha=1e-3, positive=True, warm_start=True),
     ElasticNet(fit_intercept=False, l1_ratio=0.0),
+    LassoCV(),
+    LassoCV(selection_rule="1se"),
+    ElasticNetCV(),
+    ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0]),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.linalg import blas
 
 __all__ = ["Moments", "implicitly_centred", "row_blocks", "weighted_means"]
 
@@ -16,6 +17,9 @@ FloatArray = NDArray[np.float64]
 
 # Rows are visited in blocks of about this many numbers (2 MiB), which stay in cache while they are used.
 _BLOCK_SIZE = 2**18
+# Numbers multiplied at a time (half a MiB), and rows at least.
+_PRODUCT_SIZE = 2**16
+_PRODUCT_ROWS = 256
 # Sparse columns whose variance is below this part of their mean square are stored centred.
 NEARLY_FULL = 0.1
 
@@ -117,15 +121,7 @@ class Moments:
         else:
             if centred:
                 x_mean, x_rest = weighted_means(X, weights)
-            gram = np.zeros((X.shape[1], X.shape[1]))
-            xy = np.zeros((X.shape[1], y.shape[1]))
-            root = np.sqrt(weights)[:, None]
-            for rows in row_blocks(*X.shape):
-                block = X[rows] - x_mean
-                block -= x_rest
-                block *= root[rows]
-                gram += block.T @ block
-                xy += block.T @ (root[rows] * y_centred[rows])
+            gram, xy = _products(X, x_mean, x_rest, weights, weighted_y)
         return cls(
             total_weight=total,
             n_rows=int(counted.sum()),
@@ -162,7 +158,7 @@ class Moments:
             log_weight_sum=self.log_weight_sum + other.log_weight_sum,
             x_mean=self.x_mean + share * dx,
             y_mean=self.y_mean + share * dy,
-            gram=self.gram + other.gram + between * np.outer(dx, dx),
+            gram=_add_outer_square(self.gram + other.gram, dx, between),
             xy=self.xy + other.xy + between * np.outer(dx, dy),
             yy=self.yy + other.yy + between * dy**2,
             centred=self.centred,
@@ -187,7 +183,7 @@ class Moments:
             log_weight_sum=self.log_weight_sum - other.log_weight_sum,
             x_mean=self.x_mean + share * dx,
             y_mean=self.y_mean + share * dy,
-            gram=self.gram - other.gram - between * np.outer(dx, dx),
+            gram=_add_outer_square(self.gram - other.gram, dx, -between),
             xy=self.xy - other.xy - between * np.outer(dx, dy),
             yy=self.yy - other.yy - between * dy**2,
             centred=self.centred,
@@ -201,6 +197,52 @@ class Moments:
                 "Moments combine only if they have the same features, targets and centring; got "
                 f"(n_features, n_targets, centred) = {mine} and {theirs}."
             )
+
+
+def _add_outer_square(gram: FloatArray, d: FloatArray, weight: float) -> FloatArray:
+    """Add weight·ddᵀ to `gram` in place, by blocks, exactly symmetric."""
+    if np.any(d):
+        scaled = np.sqrt(abs(weight)) * d
+        signed = np.sign(weight) * scaled
+        for rows in row_blocks(d.size, d.size):
+            gram[rows] += np.outer(signed[rows], scaled)
+    return gram
+
+
+def _mirror(gram: FloatArray) -> None:
+    """Copy the lower triangle of `gram` over its upper one, by blocks."""
+    for start in range(0, len(gram), _PRODUCT_ROWS):
+        rows, after = slice(start, start + _PRODUCT_ROWS), slice(start + _PRODUCT_ROWS, None)
+        gram[rows, after] = gram[after, rows].T
+        corner = gram[rows, rows]
+        corner[...] = np.tril(corner) + np.tril(corner, -1).T
+
+
+def _products(
+    X: NDArray[Any], mean: FloatArray, rest: FloatArray, weights: FloatArray, weighted_y: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Compute Σ s (x − x̄)(x − x̄)ᵀ and Σ s (x − x̄)(y − ȳ)ᵀ in one pass, the mean given in two parts."""
+    n, p = X.shape
+    gram = np.zeros((p, p))
+    xy = np.zeros((p, weighted_y.shape[1]))
+    root = None if np.all(weights == 1.0) else np.sqrt(weights)[:, None]
+    has_rest = np.any(rest)
+    # Few rows at a time would read and write the whole Gram matrix too often.
+    step = max(_PRODUCT_ROWS, _PRODUCT_SIZE // max(1, p))
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        block = np.subtract(X[rows], mean, dtype=np.float64)
+        if has_rest:
+            block -= rest
+        xy += block.T @ weighted_y[rows]
+        if root is not None:
+            block *= root[rows]
+        by_columns = block.flags.f_contiguous
+        # Half the work: the upper triangle of BLAS's matrix of columns is the lower one of rows.
+        a = block if by_columns else block.T
+        blas.dsyrk(1.0, a, trans=by_columns, beta=1.0, c=gram.T, overwrite_c=True)
+    _mirror(gram)
+    return gram, xy
 
 
 def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:

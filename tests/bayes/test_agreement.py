@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from skreg import ElasticNet, Lasso, Ridge, RidgeCV
+from skreg import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV
 from skreg.bayes import MAPAgreement, agreement, map_agreement, to_pymc
 from skreg.bayes.mode import find_mode
 
@@ -130,6 +130,8 @@ def test_pipelines_searches_and_cross_validated_forms_agree(diabetes):
     np.testing.assert_array_equal(certificate.coef, search.best_estimator_[-1].coef_)
 
     for fitted in (
+        LassoCV(alphas=12, cv=3).fit(X, y),
+        ElasticNetCV(alphas=12, cv=3, l1_ratio=[0.5, 0.9], selection_rule="1se").fit(X, y),
         sklearn_linear_model.RidgeCV(alphas=[1.0, 10.0]).fit(X, y),
         sklearn_linear_model.LassoCV(alphas=5, cv=3, **PRECISE).fit(X, y),
         sklearn_linear_model.ElasticNetCV(alphas=5, cv=3, l1_ratio=[0.5, 0.9], **PRECISE).fit(X, y),

@@ -329,3 +329,24 @@ def test_the_two_parts_of_a_mean_add_up_beyond_double_precision():
     exact = s @ X.astype(np.longdouble) / s.sum()
     assert np.all(np.abs(rest) <= np.spacing(mean))
     assert np.max(np.abs(mean.astype(np.longdouble) + rest - exact)) < 1e-10  # one double is right to 7e-9
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_mean_between_two_floats_is_taken_off_whole(order):
+    X = np.array([[2.0**53, 1.0], [2.0**53 + 2.0, 0.0]], order=order)
+    moments = Moments.from_data(X, np.array([0.0, 1.0]))
+    assert_allclose(moments.gram, [[2.0, -1.0], [-1.0, 0.5]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(700, 3), (30, 600)], ids=["several blocks of rows", "of columns"])
+def test_the_gram_matrix_is_exactly_symmetric_after_adding_and_subtracting(shape, order):
+    rng = np.random.default_rng(0)
+    X, y = np.asarray(rng.standard_normal(shape), order=order), rng.standard_normal(shape[0])
+    weights = rng.uniform(0.0, 2.0, shape[0])
+    first, rest = (Moments.from_data(X[part], y[part], weights[part]) for part in (slice(9), slice(9, None)))
+    centred = X - np.average(X, axis=0, weights=weights)
+    both = first + rest
+    assert_allclose(both.gram, centred.T @ (weights[:, None] * centred), rtol=1e-10, atol=1e-10)
+    for moments in (first, rest, both, both - first):
+        assert_array_equal(moments.gram, moments.gram.T)

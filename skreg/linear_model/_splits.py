@@ -1,0 +1,97 @@
+"""The splits of cross-validation: what `cv` may be, the metadata its splitter asks for, checked folds."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from skreg.linear_model._base import check_number
+from skreg.solvers.cross_validation import Fold
+
+__all__ = ["draw_folds", "route_to_splitter", "split_params"]
+
+
+def route_to_splitter(estimator) -> MetadataRouter:
+    """Describe an estimator whose `fit` takes metadata itself and hands others to the splitter of `cv`."""
+    # Numbers and lists of splits ask for nothing; an iterator must not be used up here.
+    splitter = estimator.cv if hasattr(estimator.cv, "split") else KFold()
+    router = MetadataRouter(owner=estimator).add_self_request(estimator)
+    return router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+
+
+def split_params(estimator, sample_weight, params) -> dict:
+    """Return what of `fit`'s metadata is meant for the splitter, such as groups."""
+    if get_config()["enable_metadata_routing"]:
+        return process_routing(estimator, "fit", sample_weight=sample_weight, **params).splitter.split
+    if params:
+        raise ValueError(
+            f"fit got {', '.join(params)}, which reach the splitter of cv only with "
+            "sklearn.set_config(enable_metadata_routing=True). Pass the splits themselves as cv, such as "
+            "cv=list(GroupKFold().split(X, y, groups)), or enable it."
+        )
+    return {}
+
+
+def draw_folds(cv, X, y, weights, params) -> list[Fold]:
+    """Draw the folds, as positions among the rows of positive weight.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        As scikit-learn takes it.
+    X, y
+        The data to split.
+    weights : ndarray of shape (n_samples,)
+        Weights ≥ 0; rows of weight 0 are left out of every fold after the folds have been drawn.
+    params : dict
+        What the splitter takes beside X and y.
+
+    Returns
+    -------
+    list of Fold
+        At least one, each with rows to train on and to test.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `cv` is none of these, or a split is not one of the rows, or has no row of positive weight to train
+        on or to test.
+    """
+    everything, counted = np.arange(len(y)), weights > 0
+    position = np.cumsum(counted) - 1
+    drawn = []
+    for number, fold in enumerate(_splits(cv, X, y, params)):
+        try:
+            train, test = (everything[part] for part in fold)  # masks and slices too
+            if train.ndim != 1 or test.ndim != 1:
+                raise ValueError("they are not arrays")
+        except (IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"cv must give pairs of train and test indices of {len(y)} rows; split {number} is not one "
+                f"({error})."
+            ) from error
+        if not counted.all():
+            train, test = (position[part[counted[part]]] for part in (train, test))
+        for purpose, part in (("train on", train), ("test", test)):
+            if part.size == 0:
+                raise ValueError(
+                    f"Split {number} of cv has no row of positive sample_weight to {purpose}; use fewer "
+                    "splits, or shuffle the rows."
+                )
+        drawn.append(Fold(train, test))
+    if not drawn:
+        raise ValueError(f"cv must give at least one split into train and test rows, got {cv!r}.")
+    return drawn
+
+
+def _splits(cv, X, y, params):
+    if cv is None or isinstance(cv, Integral):
+        check_number("cv", 5 if cv is None else cv, low=2, kind=Integral)
+        return check_cv(cv).split(X, y)
+    if isinstance(cv, str) or not (hasattr(cv, "split") or np.iterable(cv)):
+        raise TypeError(f"cv must be an integer ≥ 2, a splitter or a list of splits, got {cv!r}.")
+    return cv.split(X, y, **params) if hasattr(cv, "split") else cv
