@@ -9,7 +9,8 @@ from scipy import sparse
 
 from skreg.solvers import cross_validation as cv
 from skreg.solvers import least_squares, solve_path
-from skreg.solvers.cross_validation import Fold, Grid, Rows, fold_errors, suits_moments, take_moments
+from skreg.solvers.cross_validation import Grid, Rows, fold_errors, suits_moments, take_moments
+from skreg.solvers.held_out import Split
 from skreg.solvers.quadratic import Quadratic
 
 
@@ -22,7 +23,7 @@ def rows(n=60, p=6, seed=0, fit_intercept=True, noise=0.5):
 
 def k_folds(n, k=3, seed=None):
     order = np.arange(n) if seed is None else np.random.default_rng(seed).permutation(n)
-    return [Fold(np.setdiff1d(order, test), np.sort(test)) for test in np.array_split(order, k)]
+    return [Split(np.setdiff1d(order, test), np.sort(test)) for test in np.array_split(order, k)]
 
 
 def one_by_one(tasks):
@@ -58,10 +59,10 @@ SPLITS = {
     "rows that follow each other": k_folds(60),
     "shuffled": k_folds(60, seed=1),
     "tests that overlap": [k_folds(60, seed=1)[0], k_folds(60, seed=2)[0]],
-    "training sets that leave rows out": [Fold(np.arange(10, 40), np.arange(40, 60))],
-    "rows trained on twice": [Fold(np.repeat(np.arange(30), 2), np.arange(30, 60))],
-    "rows tested on twice": [Fold(np.arange(30), np.repeat(np.arange(30, 60), 2))],
-    "rows trained and tested on": [Fold(np.arange(60), np.arange(60))],
+    "training sets that leave rows out": [Split(np.arange(10, 40), np.arange(40, 60))],
+    "rows trained on twice": [Split(np.repeat(np.arange(30), 2), np.arange(30, 60))],
+    "rows tested on twice": [Split(np.arange(30), np.repeat(np.arange(30, 60), 2))],
+    "rows trained and tested on": [Split(np.arange(60), np.arange(60))],
 }
 
 
