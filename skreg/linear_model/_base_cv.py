@@ -16,7 +16,7 @@ from skreg.linear_model._base import (
     how_it_ended,
     unchanged_on_failure,
 )
-from skreg.linear_model._cross_validated import CrossValidated
+from skreg.linear_model._cross_validated import CrossValidated, training_data
 from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import Task, in_turn, reported, tasks_at_once
 from skreg.linear_model.alpha_selection import SELECTION_RULES, fold_mean_and_standard_error, select_alpha
@@ -77,10 +77,12 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
             do about it.
         """
         with unchanged_on_failure(self), one_blas_thread():
+            given = X, y
             X, y, weights, problem = self._validate(X, y, sample_weight)
             _, split_params = self._route(sample_weight, params)
             folds = draw_folds(self.cv, X, y, weights, split_params)
-            fitted = self._fit_paths(X, y, sample_weight, problem, weights, folds)
+            training = training_data(*given, sample_weight, weights)
+            fitted = self._fit_paths(X, y, problem, weights, folds, training)
             self._warn_unless_all_converged(*fitted, problem)
         return self
 
@@ -104,12 +106,12 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
         return [1.0]
 
     @with_callbacks
-    def _fit_paths(self, X, y, sample_weight, problem, weights, folds):
+    def _fit_paths(self, X, y, problem, weights, folds, training):
         """Measure every alpha on every fold, select, solve the path of all rows, and keep it all."""
-        context = self._begin(X, y, sample_weight, len(folds))
+        context = self._begin(len(folds), training)
         with tasks_at_once(self.n_jobs) as run:
             fitted = self._select_and_solve(X, y, problem, weights, folds, run, context)
-        self._end(context, X, y, sample_weight)
+        self._end(context, training)
         return fitted
 
     def _select_and_solve(self, X, y, problem, weights, folds, run, context):

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.alpha_selection import check_selection_rule
 
-__all__ = ["CrossValidated"]
+__all__ = ["CrossValidated", "training_data"]
 
 
 class CrossValidated(CallbackSupportMixin):
@@ -52,18 +52,17 @@ class CrossValidated(CallbackSupportMixin):
             )
         return {}, {}
 
-    def _begin(self, X, y, sample_weight, n_folds: int) -> CallbackContext:
+    def _begin(self, n_folds: int, training: dict[str, Any]) -> CallbackContext:
         """Tell callbacks that a fit of so many folds and of all rows begins."""
         context = self._init_callback_context(max_subtasks=n_folds + 1)
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=_metadata(sample_weight))
-        return context
+        return context.call_on_fit_task_begin(estimator=self, **training)
 
-    def _end(self, context: CallbackContext, X, y, sample_weight) -> None:
+    def _end(self, context: CallbackContext, training: dict[str, Any]) -> None:
         """Tell callbacks that the estimator is fitted."""
-        context.call_on_fit_task_end(
-            estimator=self, X=X, y=y, metadata=_metadata(sample_weight), reconstruction_attributes={}
-        )
+        context.call_on_fit_task_end(estimator=self, **training, reconstruction_attributes={})
 
 
-def _metadata(sample_weight) -> dict[str, Any]:
-    return {} if sample_weight is None else {"sample_weight": sample_weight}
+def training_data(X, y, sample_weight, weights) -> dict[str, Any]:
+    """Lay out for callbacks the data as they were given to `fit`, so that they can `score` with them."""
+    # A number stands for weights, but not to a scorer.
+    return {"X": X, "y": y, "metadata": {} if sample_weight is None else {"sample_weight": weights}}

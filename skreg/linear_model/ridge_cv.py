@@ -14,7 +14,7 @@ from sklearn.metrics import check_scoring, get_scorer
 from sklearn.utils.metadata_routing import MethodMapping
 
 from skreg.linear_model._base import LinearModel, Penalties, unchanged_on_failure
-from skreg.linear_model._cross_validated import CrossValidated
+from skreg.linear_model._cross_validated import CrossValidated, training_data
 from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import in_turn, reported, tasks_at_once
 from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, select_alpha
@@ -69,7 +69,8 @@ class RidgeCV(CrossValidated, LinearModel):
     store_cv_results : bool, default=False
         Whether to keep `cv_results_`; for leave-one-out only.
     n_jobs : int, optional
-        How many folds are fitted at once, in threads; None is 1 unless in a `joblib.parallel_config`.
+        How many folds at once, by joblib: None for one, or what `joblib.parallel_config` says, -1 for as
+        many as there are cores. Threads by default; the result is the same.
     tol : float, default=1e-8
         The duality gap that the final fit promises, relative to the null model's objective.
     max_iter : int, default=1000
@@ -120,6 +121,8 @@ class RidgeCV(CrossValidated, LinearModel):
     and its mean is Σ sᵢeᵢ² / n_samples. Every fold counts the same in the mean over folds.
 
     Sparse X is decomposed with at most 5000 rows or columns.
+
+    Under `set_callbacks(sklearn.callback.ProgressBar())` the fit shows how many of the folds are done.
 
     References
     ----------
@@ -190,8 +193,8 @@ class RidgeCV(CrossValidated, LinearModel):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are out of range or of the wrong kind; an earlier fit is then left
-            as it was.
+            If a parameter or the data are out of range or of the wrong kind, or a fold has no row of
+            positive weight to train on or to test; an earlier fit is then left as it was.
 
         Warns
         -----
@@ -201,12 +204,14 @@ class RidgeCV(CrossValidated, LinearModel):
             If `scoring` cannot take the weights.
         """
         with unchanged_on_failure(self):
+            given = X, y
             X, y, weights, problem = self._validate(X, y, sample_weight)
             score_params, split_params = self._route(sample_weight, params)
             if "sample_weight" in score_params:
                 score_params = {**score_params, "sample_weight": weights}
             folds = [] if self.cv is None else draw_folds(self.cv, X, y, weights, split_params)
-            solution = self._select_and_solve(X, y, sample_weight, weights, problem, folds, score_params)
+            training = training_data(*given, sample_weight, weights)
+            solution = self._select_and_solve(X, y, weights, problem, folds, score_params, training)
             self._warn_unless_converged(solution, problem)
         return self
 
@@ -261,9 +266,9 @@ class RidgeCV(CrossValidated, LinearModel):
         return scorer.set_score_request(sample_weight=True) if routing else scorer
 
     @with_callbacks
-    def _select_and_solve(self, X, y, sample_weight, weights, problem, folds, score_params) -> Solution:
+    def _select_and_solve(self, X, y, weights, problem, folds, score_params, training) -> Solution:
         """Score every alpha, select, solve for all rows, and keep it all."""
-        context = self._begin(X, y, sample_weight, len(folds))
+        context = self._begin(len(folds), training)
         for name in ("cv_results_", "mse_path_", "score_path_"):  # of an earlier fit
             vars(self).pop(name, None)
         unit, spectrum = L2(1.0, factors=self.penalty_weights), None
@@ -286,7 +291,7 @@ class RidgeCV(CrossValidated, LinearModel):
         solve = reported(context, self, "all rows", (self._solve_by, spectrum, problem, penalty))
         (solution,) = in_turn([solve])
         self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
-        self._end(context, X, y, sample_weight)
+        self._end(context, training)
         return solution
 
     def _leave_one_out(self, data: ScoredData, spectrum: Spectrum, score_params: dict[str, Any]) -> None:
