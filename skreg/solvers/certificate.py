@@ -47,7 +47,10 @@ _FEASIBLE = 1e-12
 
 
 def dual_gap(
-    problem: LeastSquares, coef: FloatArray, penalty: ElasticNetPenalty | Sequence[ElasticNetPenalty]
+    problem: LeastSquares,
+    coef: FloatArray,
+    penalty: ElasticNetPenalty | Sequence[ElasticNetPenalty],
+    correlation: tuple[FloatArray, FloatArray] | None = None,
 ) -> FloatArray:
     """Bound E(coef) − min E from above for each target, at the best intercept.
 
@@ -59,6 +62,8 @@ def dual_gap(
         Coefficients to judge, in the units of the data.
     penalty : ElasticNetPenalty or sequence of n_targets of them
         The penalty term, or that of each target.
+    correlation : tuple of (g, r_squared), optional
+        `problem.correlation` of these coefficients, if it is known.
 
     Returns
     -------
@@ -75,7 +80,9 @@ def dual_gap(
     gaps = np.full(problem.n_targets, np.inf)
     judged = [k for k in range(problem.n_targets) if np.all(np.isfinite(coef[k]))]
     w = problem.coef_to_scaled(coef)[:, judged]
-    g, r_squared = problem.correlation(w, judged)
+    if correlation is None or len(judged) < problem.n_targets:
+        correlation = problem.correlation(w, judged)
+    g, r_squared = correlation
     penalties = [penalty] * problem.n_targets if isinstance(penalty, ElasticNetPenalty) else penalty
     certificate = Certificate(problem, problem.penalty_of(penalties[0], 0))
     if len(judged) > 1:

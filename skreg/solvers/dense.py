@@ -149,12 +149,16 @@ class DenseLeastSquares(LeastSquares):
     def kernel(self, scale: FloatArray) -> FloatArray:
         """Compute A diag(scale) Aᵀ, by blocks of columns."""
         kernel = np.zeros((self.n_rows, self.n_rows), order="F")
-        root = np.sqrt(scale)
+        root = self.x_scale * np.sqrt(scale)
         step = max(_KERNEL_COLUMNS, _GRAM_BLOCK // self.n_rows)
         for start in range(0, self.n_features, step):
-            index = np.arange(start, min(start + step, self.n_features))
-            block = self.columns(index) * root[index]
+            part = slice(start, start + step)
+            block = np.subtract(self.X[:, part], self.shift[part], order="F")
+            block *= root[part]
             kernel = dsyrk(1.0, block, beta=1.0, c=kernel, overwrite_c=True)
+        if self.weights is not None:
+            kernel *= self.root_weights
+            kernel *= self.root_weights[:, None]
         lower = np.tril_indices(self.n_rows, -1)
         kernel[lower] = kernel.T[lower]
         return kernel

@@ -26,6 +26,8 @@ __all__ = ["Refinement", "solve_ridge", "trusted_svd"]
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 Solve = Callable[[FloatArray], FloatArray]
+# Scaled coefficients, and Aᵀr and ‖r‖² of their residual.
+Solved = tuple[FloatArray, tuple[FloatArray, FloatArray]]
 
 # Factors up to this size are dense (200 MB at the limit).
 _DENSE_LIMIT = 5000
@@ -65,23 +67,24 @@ def solve_ridge(problem: LeastSquares, penalty: ElasticNetPenalty, *, max_iter: 
     data = problem.x_scale > 0
     columns = np.flatnonzero(data)
     w = np.zeros((problem.n_features, problem.n_targets))
-    n_iter = np.ones(problem.n_targets, dtype=int)
+    n_iter, correlation = np.ones(problem.n_targets, dtype=int), None
     with one_blas_thread():
         if columns.size:
             smaller, larger = sorted((problem.n_rows, columns.size))
-            solution = None
-            if smaller <= _DENSE_LIMIT or problem.is_dense:
-                solution = _by_factor(problem, columns, l2)
-                if solution is None and smaller * larger <= max(_DENSE_LIMIT**2, problem.n_stored):
-                    solution = _by_singular_values(problem, columns, l2)
-            if solution is None:
-                solution, n_iter = least_squares_by_lsmr(problem, problem.b, l2, data, max_iter)
-            w = solution
+            has_factor = smaller <= _DENSE_LIMIT or problem.is_dense
+            fits = has_factor and smaller * larger <= max(_DENSE_LIMIT**2, problem.n_stored)
+            by_factor = _by_factor(problem, columns, l2) if has_factor else None
+            if by_factor is not None:
+                w, correlation = by_factor
+            elif fits:
+                w = _by_singular_values(problem, columns, l2)
+            else:
+                w, n_iter = least_squares_by_lsmr(problem, problem.b, l2, data, max_iter)
         coef = problem.coef_to_data(w)
-        return Solution(coef=coef, dual_gap=dual_gap(problem, coef, penalty), n_iter=n_iter)
+        return Solution(coef=coef, dual_gap=dual_gap(problem, coef, penalty, correlation), n_iter=n_iter)
 
 
-def _by_factor(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
+def _by_factor(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> Solved | None:
     """Solve by one Cholesky factor and refinement, or None where it would keep too few digits."""
     if problem.n_rows >= columns.size:
         return _tall(problem, columns, l2)
@@ -90,7 +93,7 @@ def _by_factor(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> Fl
     return None
 
 
-def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
+def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> Solved | None:
     """Solve (AᵀA + Λ) w = Aᵀb."""
     matrix = problem.gram(columns, columns)
     matrix[np.diag_indices(columns.size)] += l2[columns]
@@ -99,16 +102,18 @@ def _tall(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
         return None
     w = np.zeros((problem.n_features, problem.n_targets))
     scale = np.sqrt(np.diag(matrix))[:, None]
+    step = solve(problem.c[columns])
     progress = Refinement()
     while progress.goes_on:
-        g, _r_squared = problem.correlation(w, problem.targets)
-        step = solve(g[columns] - l2[columns, None] * w[columns])
         w[columns] += step
+        g, r_squared = problem.correlation(w, problem.targets)
+        # The step that is not made any more says how good w is.
+        step = solve(g[columns] - l2[columns, None] * w[columns])
         progress.note(np.max(scale * np.abs(step)), np.max(scale * np.abs(w[columns])))
-    return w if progress.is_good else None
+    return (w, (g, r_squared)) if progress.is_good else None
 
 
-def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatArray | None:
+def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> Solved | None:
     """Solve (I + AΛ⁻¹Aᵀ) r = b for the residual r, a factor of n rows only, and give w = Λ⁻¹Aᵀr."""
     inverse = np.zeros(problem.n_features)
     inverse[columns] = 1.0 / l2[columns]
@@ -117,15 +122,17 @@ def _wide(problem: LeastSquares, columns: IndexArray, l2: FloatArray) -> FloatAr
     solve = _cholesky(kernel)
     if solve is None:
         return None
-    r = np.zeros_like(problem.b)
-    w = np.zeros((problem.n_features, problem.n_targets))
+    r, miss = np.zeros_like(problem.b), problem.b
     progress = Refinement()
     while progress.goes_on:
-        miss = problem.residual(w, problem.targets) - r
         r += solve(miss)
         w = inverse[:, None] * problem.adjoint(r)
+        residual = problem.residual(w, problem.targets)
+        miss = residual - r
         progress.note(np.max(np.abs(miss)), np.max(np.abs(problem.b)))
-    return w if progress.is_good else None
+    if not progress.is_good:
+        return None
+    return w, (problem.adjoint(residual), np.einsum("ij,ij->j", residual, residual))
 
 
 class Refinement:

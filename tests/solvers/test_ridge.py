@@ -289,4 +289,5 @@ def test_every_ridge_is_solved_to_rounding(seed, n, p, is_sparse, scaled, log_al
     penalty = L2(10.0**log_alpha, factors=10.0 ** rng.uniform(-3, 3, p))
     problem, solution = solved(sparse.csr_array(X) if is_sparse else X, y, penalty, weights)
     assert np.all(solution.dual_gap <= 1e-9 * problem.null_value)
-    assert_array_equal(solution.dual_gap, dual_gap(problem, solution.coef, penalty))
+    # The last look of the solver is as good as a new one.
+    assert np.all(dual_gap(problem, solution.coef, penalty) <= 1e-9 * problem.null_value)

@@ -498,4 +498,5 @@ def gram_path(double[:, ::1] gram, const double[::1] c, const double[:, ::1] l1,
             correlate_afresh(&q, &c[0])
             if i > 0 and has_other_l2(q.m, q.l2, &l2[i - 1, 0]):
                 forget(&q, &f)
+                rebuild(&q, &f)
             spent[i] = minimize(&q, &f, tolerance, max_iter)
