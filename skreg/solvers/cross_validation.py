@@ -21,7 +21,7 @@ from skreg.moments import Moments
 from skreg.moments.moments import row_blocks
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.elastic_net import GRAM_LIMIT
-from skreg.solvers.held_out import Split, as_slice, each_row_once, squared_errors_by_moments
+from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left, squared_errors_by_moments
 from skreg.solvers.least_squares import LeastSquares, least_squares
 from skreg.solvers.path import solve_path
 from skreg.solvers.quadratic import Quadratic
@@ -261,7 +261,7 @@ class _TrainingSet:
 
     def go_by_moments(self, total: Moments, test: Moments | None) -> None:
         """Take the total less the others, if those are given and enough digits are left."""
-        left = None if test is None else moments_left(total, test)
+        left = None if test is None else moments_left(total, test, _LEFT)
         self.quadratic = Quadratic(self.rows.moments() if left is None else left)
 
     @cached_property
@@ -313,14 +313,6 @@ def solve_by_moments(
         solution.coef[todo], solution.dual_gap[todo] = again.coef, again.dual_gap
         solution.n_iter[todo] += again.n_iter
     return solution
-
-
-def moments_left(total: Moments, test: Moments) -> Moments | None:
-    """Subtract the moments of test rows from those of all; None where that leaves too few digits."""
-    left = total - test
-    if np.any(np.diag(left.gram) < _LEFT * np.diag(total.gram)) or np.any(left.yy < _LEFT * total.yy):
-        return None
-    return left
 
 
 def squared_errors(

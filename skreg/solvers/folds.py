@@ -22,7 +22,7 @@ from scipy import linalg
 from skreg.moments import Moments
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.held_out import Split, as_slice, each_row_once, squared_errors_by_moments
+from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left, squared_errors_by_moments
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.spectral import PenalizedColumns, decompose_square, without_rounding
@@ -35,8 +35,8 @@ IndexArray = NDArray[np.intp]
 _EPSILON = float(np.finfo(np.float64).eps)
 # The test rows' moments of every fold are held in memory up to this many numbers (400 MB).
 _HELD = 50_000_000
-# Variances that subtraction leaves below this part of the total's are taken from the rows anew.
-_CANCELLED = 1e-2
+# Sums of squares of which subtraction leaves less than this part are taken from the rows anew.
+_LEFT = 1e-2
 # Squared errors in closed form are trusted above this part of the terms they are the difference of.
 _CLOSED_FORM = 1e-8
 # Residuals are squared so many at a time.
@@ -210,8 +210,8 @@ class MomentFold(Fold):
 
     def _training_moments(self, total: Moments, held_out: Moments) -> Moments:
         if each_row_once([self.train, self.test], self.problem.n_rows):
-            left = total - held_out
-            if np.all(np.diag(left.gram) >= _CANCELLED * np.diag(total.gram)):
+            left = moments_left(total, held_out, _LEFT)
+            if left is not None:
                 return left
         return self.problem.moments(as_slice(self.train))
 

@@ -1,4 +1,4 @@
-"""What cross-validation asks of the rows that a fold holds out: where they are, and their squared error."""
+"""What folds hold out: which rows, what is left of the moments without them, and their squared error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skreg.moments import Moments
 
-__all__ = ["Split", "as_slice", "each_row_once", "squared_errors_by_moments"]
+__all__ = ["Split", "as_slice", "each_row_once", "moments_left", "squared_errors_by_moments"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -35,6 +35,14 @@ def each_row_once(parts: Sequence[IndexArray], n_rows: int) -> bool:
     if sum(part.size for part in parts) != n_rows:
         return False
     return bool(np.all(np.bincount(np.concatenate(parts), minlength=n_rows) == 1))
+
+
+def moments_left(total: Moments, test: Moments, least: float) -> Moments | None:
+    """Subtract the moments of test rows; None where less than that part of a sum of squares is left."""
+    left = total - test
+    if np.any(np.diag(left.gram) < least * np.diag(total.gram)) or np.any(left.yy < least * total.yy):
+        return None
+    return left
 
 
 def squared_errors_by_moments(

@@ -106,7 +106,7 @@ def test_one_pass_serves_folds_that_partition_the_rows():
     assert_allclose(moments.total.x_mean, direct.x_mean, rtol=1e-12)
     assert_allclose(moments.total.xy, direct.xy, rtol=1e-10)
     for fold, test in zip(folds, moments.tests, strict=True):
-        left, expected = cv.moments_left(moments.total, test), data.take(fold.train).moments()
+        left, expected = cv.moments_left(moments.total, test, 0.0), data.take(fold.train).moments()
         assert_allclose(left.gram, expected.gram, rtol=1e-11, atol=1e-11)
         assert_allclose(left.xy, expected.xy, rtol=1e-11, atol=1e-11)
         assert_allclose(left.yy, expected.yy, rtol=1e-11)
@@ -166,9 +166,8 @@ def test_a_training_set_that_subtraction_leaves_no_digits_of_is_taken_from_its_r
     _, by_fold = by_moments(data, k_folds(60), grids())
     assert seen == [20, 20, 20, 40]
     assert_allclose(by_fold[0].errors, by_rows(data, fold, grids()), rtol=1e-8)
-    monkeypatch.setattr(cv, "_LEFT", 0.0)
     moments = take_moments(data, k_folds(60), one_by_one)
-    unguarded, direct = cv.moments_left(moments.total, moments.tests[0]), data.take(fold.train).moments()
+    unguarded, direct = cv.moments_left(moments.total, moments.tests[0], 0.0), data.take(fold.train).moments()
     left = {"X": unguarded.gram[2, 2] / direct.gram[2, 2], "y": unguarded.yy / direct.yy}[part]
     assert abs(left - 1.0) > 1e-6
 
