@@ -8,7 +8,7 @@ import pytest
 
 import skreg
 
-HEAVY = {"pymc", "pytensor", "arviz", "matplotlib", "pandas", "polars", "numba", "dask"}
+HEAVY = {"pymc", "pytensor", "arviz", "matplotlib", "pandas", "polars", "numba", "dask", "rich"}
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def packages_after(statement):
 def test_nothing_heavy_is_loaded_before_it_is_used(statement):
     packages = packages_after(statement)
     assert "skreg" in packages
-    # scikit-learn itself imports pandas where it is installed.
+    # scikit-learn itself imports pandas, and rich, where they are installed.
     assert not HEAVY & (packages - packages_after("import sklearn.linear_model"))
 
 

@@ -26,7 +26,6 @@ from skreg.solvers.solution import Solution
 __all__ = [
     "LinearModel",
     "Penalties",
-    "check_alphas",
     "check_flag",
     "check_number",
     "check_penalty_weights",
@@ -42,6 +41,9 @@ Penalties = ElasticNetPenalty | Sequence[ElasticNetPenalty]
 
 class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     """A linear estimator that minimises one energy: validation in, certified coefficients out."""
+
+    # The parameters that are True or False.
+    _flags: tuple[str, ...] = ("fit_intercept", "positive")
 
     # Private, like what scikit-learn's estimators compute with: `penalty` is a parameter's name there, and
     # `energy_of(estimator, X, y).penalty` is the public way to the same object.
@@ -131,6 +133,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
             y_numeric=True,
             ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
         )
+        y = self._check_targets(y)
         check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
         weights = check_sample_weight(sample_weight, X.shape[0])
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
@@ -147,11 +150,15 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         self._check_alpha()
         check_number("tol", self.tol, low=0)
         check_number("max_iter", self.max_iter, low=1, kind=Integral)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_flag("positive", self.positive)
+        for name in self._flags:
+            check_flag(name, getattr(self, name))
 
     def _check_alpha(self) -> None:
         check_number("alpha", self.alpha, low=0)
+
+    def _check_targets(self, y):
+        """Refuse or reshape targets that this estimator does not take; here none."""
+        return y
 
     def _warn_unless_converged(self, solution: Solution, problem: LeastSquares) -> None:
         if np.all(solution.dual_gap <= self.tol * problem.null_value):
@@ -239,27 +246,6 @@ def check_number(name: str, value, *, low: float, high: float = math.inf, kind: 
         number = math.inf
     if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be {wanted} {bounds}, got {value!r}.")
-
-
-def check_alphas(name: str, alphas, wanted: str) -> np.ndarray:
-    """Return alphas as float64, or raise an error naming the parameter unless they are numbers ≥ 0."""
-    if isinstance(alphas, str | dict | set | bool):
-        raise TypeError(f"{name} must be {wanted}, got {alphas!r}.")
-    try:
-        values = np.asarray(alphas)
-        numeric = values.dtype.kind in "iuf" or (values.dtype.kind == "O" and _all_real(values))
-        values = values.astype(np.float64) if numeric else values
-    except (TypeError, ValueError, OverflowError):
-        numeric = False
-    if not numeric:
-        raise TypeError(f"{name} must be {wanted}, got {alphas!r}.")
-    if values.ndim != 1 or values.size == 0 or not np.all(np.isfinite(values) & (values >= 0)):
-        raise ValueError(f"{name} must be {wanted}, got {alphas!r}.")
-    return values
-
-
-def _all_real(values: np.ndarray) -> bool:
-    return all(isinstance(value, Real) and not isinstance(value, bool) for value in values.flat)
 
 
 def check_flag(name: str, value) -> None:

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from contextlib import contextmanager
-from numbers import Integral
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy import sparse
+from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import validate_data
+from sklearn.utils import column_or_1d
 
 from skreg.linear_model._base import (
     LinearModel,
     SparseCoefficients,
-    check_flag,
-    check_number,
-    check_penalty_weights,
-    check_sample_weight,
     how_it_ended,
     unchanged_on_failure,
 )
-from skreg.linear_model._splits import draw_folds, route_to_splitter, split_params
-from skreg.linear_model.alpha_selection import (
-    SELECTION_RULES,
-    check_selection_rule,
-    fold_mean_and_standard_error,
-    select_alpha,
-)
-from skreg.linear_model.path import _check_alphas, alpha_grid
+from skreg.linear_model._cross_validated import CrossValidated, training_data
+from skreg.linear_model._splits import draw_folds
+from skreg.linear_model._tasks import Task, in_turn, reported, tasks_at_once
+from skreg.linear_model.alpha_selection import SELECTION_RULES, fold_mean_and_standard_error, select_alpha
+from skreg.linear_model.alphas import alpha_grid, check_path_alphas
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
@@ -45,7 +33,7 @@ from skreg.solvers.cross_validation import (
     take_moments,
 )
 from skreg.solvers.elastic_net import solve_elastic_net
-from skreg.solvers.least_squares import LeastSquares, least_squares
+from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.path import solve_path
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.solution import Solution
@@ -53,7 +41,7 @@ from skreg.solvers.solution import Solution
 __all__ = ["L1LinearModelCV"]
 
 
-class L1LinearModelCV(SparseCoefficients, LinearModel):
+class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
     """What LassoCV and ElasticNetCV share: everything but the l1_ratio and the penalty."""
 
     def fit(self, X, y, sample_weight=None, **params):
@@ -88,71 +76,49 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
             If the duality gap is above `tol` for some alpha and fold; the message has the gap and what to
             do about it.
         """
-        with unchanged_on_failure(self):
-            params = split_params(self, sample_weight, params)
-            self._check_parameters()
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse=["csr", "csc"],
-                dtype=[np.float64, np.float32],
-                multi_output=True,
-                y_numeric=True,
-                ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see _fit_path
-            )
-            if y.ndim == 2 and y.shape[1] > 1:
-                raise ValueError(
-                    f"y has {y.shape[1]} targets; {type(self).__name__} selects alpha for one: fit each by "
-                    "itself, or all of them with sklearn.multioutput.MultiOutputRegressor."
-                )
-            y = column_or_1d(y, warn=True)
-            check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
-            weights = check_sample_weight(sample_weight, X.shape[0])
-            folds = draw_folds(self.cv, X, y, weights, params)
-            with one_blas_thread(), _tasks_at_once(self.n_jobs) as run:
-                self._fit_path(X, np.asarray(y, dtype=np.float64), weights, folds, run)
+        with unchanged_on_failure(self), one_blas_thread():
+            given = X, y
+            X, y, weights, problem = self._validate(X, y, sample_weight)
+            _, split_params = self._route(sample_weight, params)
+            folds = draw_folds(self.cv, X, y, weights, split_params)
+            training = training_data(*given, sample_weight, weights)
+            fitted = self._fit_paths(X, y, problem, weights, folds, training)
+            self._warn_unless_all_converged(*fitted, problem)
         return self
-
-    def get_metadata_routing(self):
-        """Say which metadata `fit` takes itself and which it hands to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-            scikit-learn's description of the routing.
-        """
-        return route_to_splitter(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = False
         return tags
 
-    def _check_parameters(self) -> None:
-        check_number("tol", self.tol, low=0)
-        check_number("max_iter", self.max_iter, low=1, kind=Integral)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_flag("positive", self.positive)
-        check_selection_rule(self.selection_rule)
-        if self.n_jobs is not None:
-            check_number("n_jobs", self.n_jobs, low=-math.inf, kind=Integral)
-            if self.n_jobs == 0:
-                raise ValueError("n_jobs must be None or an integer other than 0, got 0.")
-        _check_alphas(self.alphas, self.eps, min(self._l1_ratios()))
+    def _check_alpha(self) -> None:
+        check_path_alphas(self.alphas, self.eps, min(self._l1_ratios()))
+
+    def _check_targets(self, y):
+        if y.ndim == 2 and y.shape[1] > 1:
+            raise ValueError(
+                f"y has {y.shape[1]} targets; {type(self).__name__} selects alpha for one: fit each by "
+                "itself, or all of them with sklearn.multioutput.MultiOutputRegressor."
+            )
+        return column_or_1d(y, warn=True)
 
     def _l1_ratios(self) -> list[float]:
         return [1.0]
 
-    def _fit_path(self, X, y, weights, folds, run) -> None:
-        """Measure every alpha on every fold, select, and solve the path of all rows."""
+    @with_callbacks
+    def _fit_paths(self, X, y, problem, weights, folds, training):
+        """Measure every alpha on every fold, select, solve the path of all rows, and keep it all."""
+        context = self._begin(len(folds), training)
+        with tasks_at_once(self.n_jobs) as run:
+            fitted = self._select_and_solve(X, y, problem, weights, folds, run, context)
+        self._end(context, training)
+        return fitted
+
+    def _select_and_solve(self, X, y, problem, weights, folds, run, context):
         l1_ratios = self._l1_ratios()
-        given = _check_alphas(self.alphas, self.eps, min(l1_ratios))
-        n_alphas = given if isinstance(given, Integral) else given.size
-        problem = least_squares(X, y[:, None], weights, fit_intercept=self.fit_intercept)
-        if not problem.is_finite:
-            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
-        rows = _rows(problem, X, y, weights, self.fit_intercept)
+        given = check_path_alphas(self.alphas, self.eps, min(l1_ratios))
+        n_alphas = given if isinstance(given, int) else given.size
+        rows = _rows(problem, X, np.asarray(y, dtype=np.float64), weights, self.fit_intercept)
         moments = None
         if suits_moments(rows, folds, n_alphas * len(l1_ratios)):
             moments = take_moments(rows, folds, run)
@@ -160,41 +126,45 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
             gram = moments.total.gram * problem.x_scale * problem.x_scale[:, None]
             problem.quadratic = Quadratic.of_rows(problem, gram, problem.c)
         grids = self._grids(problem, given, moments is not None)
+        limits = (self.tol, self.max_iter)
         tasks = [
-            (fold_errors, rows, fold, grids, moments, number, self.tol, self.max_iter)
+            reported(context, self, "fold", (fold_errors, rows, fold, grids, moments, number, *limits))
             for number, fold in enumerate(folds)
         ]
+
+        def path_of(grid: Grid) -> Task:
+            task = (_full_path, problem, moments is not None, grid, *limits)
+            return reported(context, self, "all rows", task)
+
         if len(grids) == 1:  # then it need not wait for what the folds say
-            tasks.append((_full_path, problem, moments is not None, grids[0], self.tol, self.max_iter))
-        results = run(tasks)
-        of_folds = results[: len(folds)]
-        grid, selected = self._select(grids, np.stack([result.errors for result in of_folds], axis=-1))
-        if not isinstance(given, Integral):
-            self.alphas_ = given
-        if len(grids) == 1:
-            path = results[-1]
+            *of_folds, path = run([*tasks, path_of(grids[0])])
         else:
-            path = _full_path(problem, moments is not None, grid, self.tol, self.max_iter)
+            of_folds, path = run(tasks), None
+        grid, selected = self._select(grids, np.stack([result.errors for result in of_folds], axis=-1))
+        if not isinstance(given, int):
+            self.alphas_ = given
+        if path is None:
+            (path,) = in_turn([path_of(grid)])
         penalty = self._penalty(problem.total_weight)
         solution = self._finish(problem, penalty, path.coef[selected], path.n_iter[selected])
         path.coef[selected], path.dual_gap[selected] = solution.coef[0], solution.dual_gap[0]
         path.n_iter[selected] = solution.n_iter[0]
         self.coef_path_, self.intercept_path_ = path.coef.T, problem.intercept(path.coef)
         self.intercept_path_[selected] = problem.intercept(solution.coef)[0]
-        self._warn_unless_all_converged(grids, of_folds, grid, path, problem)
         self._store(solution, problem, penalty, dtype=X.dtype, flat=True)
+        return grids, of_folds, grid, path
 
     def _grids(self, problem, given, by_moments) -> list[Grid]:
         """Lay out the alphas of each l1_ratio."""
         l1_ratios = self._l1_ratios()
-        if isinstance(given, Integral):
+        if isinstance(given, int):
             # The alphas of ρ are those of the Lasso over ρ: αρ is what decides which coefficients vanish.
             lasso = Grid(np.ones(1), 1.0, self.penalty_weights, self.positive)
             (penalty,) = lasso.penalties(problem.total_weight)
             # Unpenalised features are fitted on the rows.
             from_moments = by_moments and penalty.penalized(problem.n_features).all()
             data = problem.quadratic if from_moments else problem
-            alphas = alpha_grid(data, penalty, n_alphas=int(given), eps=float(self.eps))
+            alphas = alpha_grid(data, penalty, n_alphas=given, eps=float(self.eps))
             if np.ptp(alphas) > 0 or len(alphas) == 1:
                 each = [alphas / ratio for ratio in l1_ratios]
             else:  # there is nothing to select
@@ -264,18 +234,8 @@ class L1LinearModelCV(SparseCoefficients, LinearModel):
             f"the null model's objective. Increase {cure.replace('alpha', 'the smallest alpha (eps)')}, or "
             "standardise the features.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
-
-
-@contextmanager
-def _tasks_at_once(n_jobs):
-    """Give a function that calls each tuple's function with the arguments after it, so many at once."""
-    if effective_n_jobs(n_jobs) == 1:  # joblib takes a millisecond to say so
-        yield lambda tasks: [function(*arguments) for function, *arguments in tasks]
-        return
-    with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:  # one pool: its start and end take longest
-        yield lambda tasks: parallel(delayed(function)(*arguments) for function, *arguments in tasks)
 
 
 def _rows(problem: LeastSquares, X, y, weights, fit_intercept: bool) -> Rows:

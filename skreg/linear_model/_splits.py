@@ -1,42 +1,19 @@
-"""The splits of cross-validation: what `cv` may be, the metadata its splitter asks for, checked folds."""
+"""The splits of cross-validation: what `cv` may be, and its folds, checked."""
 
 from __future__ import annotations
 
 from numbers import Integral
 
 import numpy as np
-from sklearn import get_config
-from sklearn.model_selection import KFold, check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.model_selection import check_cv
 
 from skreg.linear_model._base import check_number
-from skreg.solvers.cross_validation import Fold
+from skreg.solvers.held_out import Split
 
-__all__ = ["draw_folds", "route_to_splitter", "split_params"]
-
-
-def route_to_splitter(estimator) -> MetadataRouter:
-    """Describe an estimator whose `fit` takes metadata itself and hands others to the splitter of `cv`."""
-    # Numbers and lists of splits ask for nothing; an iterator must not be used up here.
-    splitter = estimator.cv if hasattr(estimator.cv, "split") else KFold()
-    router = MetadataRouter(owner=estimator).add_self_request(estimator)
-    return router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+__all__ = ["draw_folds"]
 
 
-def split_params(estimator, sample_weight, params) -> dict:
-    """Return what of `fit`'s metadata is meant for the splitter, such as groups."""
-    if get_config()["enable_metadata_routing"]:
-        return process_routing(estimator, "fit", sample_weight=sample_weight, **params).splitter.split
-    if params:
-        raise ValueError(
-            f"fit got {', '.join(params)}, which reach the splitter of cv only with "
-            "sklearn.set_config(enable_metadata_routing=True). Pass the splits themselves as cv, such as "
-            "cv=list(GroupKFold().split(X, y, groups)), or enable it."
-        )
-    return {}
-
-
-def draw_folds(cv, X, y, weights, params) -> list[Fold]:
+def draw_folds(cv, X, y, weights, params) -> list[Split]:
     """Draw the folds, as positions among the rows of positive weight.
 
     Parameters
@@ -52,7 +29,7 @@ def draw_folds(cv, X, y, weights, params) -> list[Fold]:
 
     Returns
     -------
-    list of Fold
+    list of Split
         At least one, each with rows to train on and to test.
 
     Raises
@@ -82,7 +59,7 @@ def draw_folds(cv, X, y, weights, params) -> list[Fold]:
                     f"Split {number} of cv has no row of positive sample_weight to {purpose}; use fewer "
                     "splits, or shuffle the rows."
                 )
-        drawn.append(Fold(train, test))
+        drawn.append(Split(train, test))
     if not drawn:
         raise ValueError(f"cv must give at least one split into train and test rows, got {cv!r}.")
     return drawn

@@ -84,6 +84,10 @@ class LassoCV(L1LinearModelCV):
     Lasso : At a given alpha.
     regularization_path : The path without cross-validation.
 
+    Notes
+    -----
+    Under `set_callbacks(sklearn.callback.ProgressBar())` the fit shows how many of the folds are done.
+
     References
     ----------
     Tibshirani, R. (1996). Regression shrinkage and selection via the lasso, JRSS B 58(1), 267-288, Section 4;
@@ -212,6 +216,10 @@ class ElasticNetCV(L1LinearModelCV):
     LassoCV : The L1 part alone.
     ElasticNet : At a given alpha and l1_ratio.
     regularization_path : The path without cross-validation.
+
+    Notes
+    -----
+    Under `set_callbacks(sklearn.callback.ProgressBar())` the fit shows how many of the folds are done.
 
     References
     ----------

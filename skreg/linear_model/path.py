@@ -8,7 +8,6 @@ from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_X_y
@@ -20,11 +19,12 @@ from skreg.linear_model._base import (
     check_sample_weight,
     how_it_ended,
 )
+from skreg.linear_model.alphas import alpha_grid, check_path_alphas
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.least_squares import LeastSquares, least_squares
+from skreg.solvers.least_squares import least_squares
 from skreg.solvers.path import solve_path
 
-__all__ = ["RegularizationPath", "alpha_grid", "regularization_path"]
+__all__ = ["RegularizationPath", "regularization_path"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,7 +143,7 @@ def regularization_path(
     check_number("max_iter", max_iter, low=1, kind=Integral)
     check_flag("fit_intercept", fit_intercept)
     check_flag("positive", positive)
-    alphas = _check_alphas(alphas, eps, l1_ratio)
+    alphas = check_path_alphas(alphas, eps, l1_ratio)
     names = getattr(X, "columns", None)
     X, y = check_X_y(
         X,
@@ -169,8 +169,8 @@ def regularization_path(
             float(alpha), float(l1_ratio), total, factors=penalty_weights, positive=positive
         )
 
-    if isinstance(alphas, Integral):
-        alphas = alpha_grid(problem, penalty(1.0), n_alphas=int(alphas), eps=float(eps))
+    if isinstance(alphas, int):
+        alphas = alpha_grid(problem, penalty(1.0), n_alphas=alphas, eps=float(eps))
     solution = solve_path(problem, [penalty(alpha) for alpha in alphas], tol=tol, max_iter=max_iter)
     coefs, gaps, n_iters = solution.coef.T, solution.dual_gap / total, solution.n_iter
     null = problem.null_value[0]
@@ -197,62 +197,3 @@ def regularization_path(
         n_iters=n_iters,
         feature_names=tuple(str(name) for name in names),
     )
-
-
-def alpha_grid(
-    problem: LeastSquares, penalty: ElasticNetPenalty, *, n_alphas: int, eps: float
-) -> NDArray[np.float64]:
-    """Space alphas evenly in log from the largest that matters down to `eps` times it.
-
-    Parameters
-    ----------
-    problem : LeastSquares
-        The data term, of one target.
-    penalty : ElasticNetPenalty
-        The penalty of alpha = 1.
-    n_alphas : int
-        How many.
-    eps : float
-        Ratio of the smallest to the largest.
-
-    Returns
-    -------
-    ndarray of shape (n_alphas,)
-        Decreasing from the smallest alpha at which every penalised coefficient is zero.
-    """
-    free = np.flatnonzero(~penalty.penalized(problem.n_features))
-    g = problem.c
-    if free.size:  # the path starts where these alone are fitted
-        w = np.zeros((problem.n_features, 1))
-        columns, b = problem.columns(free), problem.residual(w, problem.targets)[:, 0]
-        w[free, 0] = optimize.nnls(columns, b)[0] if penalty.positive else linalg.lstsq(columns, b)[0]
-        g, _ = problem.correlation(w, problem.targets)
-    scale = np.where(problem.x_scale > 0, problem.x_scale, 1.0)
-    correlation = np.where(problem.x_scale > 0, g[:, 0] / scale / problem.y_scale[0], 0.0)
-    largest = penalty.alpha_max(correlation, problem.total_weight)
-    if largest <= 0:
-        return np.full(n_alphas, np.finfo(float).resolution)
-    return largest * np.logspace(0.0, np.log10(eps), n_alphas)
-
-
-def _check_alphas(alphas, eps, l1_ratio):
-    """Return the number of alphas as it is, or the alphas as an array, decreasing."""
-    if isinstance(alphas, Integral):
-        check_number("alphas", alphas, low=1, kind=Integral)
-        check_number("eps", eps, low=0, high=1)
-        if eps in (0, 1):
-            raise ValueError(f"eps must be strictly between 0 and 1, got {eps!r}.")
-        if l1_ratio == 0:
-            raise ValueError(
-                "l1_ratio must be in (0, 1] for an integer alphas, got 0: no alpha sets every coefficient of "
-                "Ridge to zero. Pass the alphas themselves."
-            )
-        return alphas
-    try:
-        values = np.asarray(alphas, dtype=np.float64)
-        valid = values.ndim == 1 and values.size > 0 and np.all(np.isfinite(values) & (values >= 0))
-    except (TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise ValueError(f"alphas must be an integer ≥ 1 or a list of finite numbers ≥ 0, got {alphas!r}.")
-    return np.sort(values)[::-1]

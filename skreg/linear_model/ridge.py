@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skreg.linear_model._base import LinearModel, Penalties, check_alphas
+from skreg.linear_model._base import LinearModel, Penalties
+from skreg.linear_model.alphas import check_alphas
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
+from sklearn.callback import with_callbacks
 from sklearn.metrics import check_scoring, get_scorer
-from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.metadata_routing import MethodMapping
 
-from skreg.linear_model._base import (
-    LinearModel,
-    Penalties,
-    check_alphas,
-    check_flag,
-    check_number,
-    unchanged_on_failure,
-)
-from skreg.linear_model.alpha_selection import (
-    check_selection_rule,
-    fold_mean_and_standard_error,
-    select_alpha,
-)
+from skreg.linear_model._base import LinearModel, Penalties, unchanged_on_failure
+from skreg.linear_model._cross_validated import CrossValidated, training_data
+from skreg.linear_model._splits import draw_folds
+from skreg.linear_model._tasks import in_turn, reported, tasks_at_once
+from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, select_alpha
+from skreg.linear_model.alphas import check_alphas_or_number
 from skreg.linear_model.scores import FORMULAS, ScoredData, takes_weights
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.folds import Folds
+from skreg.solvers.held_out import Split
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.leave_one_out import leave_one_out_errors, leave_one_out_residuals
 from skreg.solvers.ridge import solve_ridge
@@ -42,7 +34,7 @@ __all__ = ["RidgeCV"]
 FloatArray = NDArray[np.float64]
 
 
-class RidgeCV(LinearModel):
+class RidgeCV(CrossValidated, LinearModel):
     """Ridge with its alpha selected by cross-validation, all alphas from one decomposition.
 
     Minimises Σ sᵢ (yᵢ − xᵢᵀw − b)² + α ‖w‖² at the alpha that predicts rows left out best. Leave-one-out
@@ -65,8 +57,10 @@ class RidgeCV(LinearModel):
         A scorer's name, or a callable ``scorer(estimator, X, y)`` that asks the estimator for predictions
         only. None is scikit-learn's default: the negative mean squared error for leave-one-out and R² for
         folds.
-    cv : int, splitter or iterable of (train, test), optional
-        None is leave-one-out; an int is that many folds of consecutive rows.
+    cv : int, splitter or iterable, default=None
+        None is leave-one-out. Otherwise how to split the rows: a number of folds of rows that follow each
+        other, a splitter of `sklearn.model_selection`, or the splits themselves, pairs of train and test
+        indices.
     alpha_per_target : bool, default=False
         Whether each of several targets selects its own alpha.
     selection_rule : {"min", "1se"}, default="min"
@@ -75,7 +69,8 @@ class RidgeCV(LinearModel):
     store_cv_results : bool, default=False
         Whether to keep `cv_results_`; for leave-one-out only.
     n_jobs : int, optional
-        How many folds are fitted at once, in threads; None is 1 unless in a `joblib.parallel_config`.
+        How many folds at once, by joblib: None for one, or what `joblib.parallel_config` says, -1 for as
+        many as there are cores. Threads by default; the result is the same.
     tol : float, default=1e-8
         The duality gap that the final fit promises, relative to the null model's objective.
     max_iter : int, default=1000
@@ -127,6 +122,8 @@ class RidgeCV(LinearModel):
 
     Sparse X is decomposed with at most 5000 rows or columns.
 
+    Under `set_callbacks(sklearn.callback.ProgressBar())` the fit shows how many of the folds are done.
+
     References
     ----------
     Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a good
@@ -143,6 +140,8 @@ class RidgeCV(LinearModel):
     >>> RidgeCV(alphas=50, cv=5, selection_rule="1se").fit(X, y).alpha_ > model.alpha_
     True
     """
+
+    _flags = ("fit_intercept", "alpha_per_target", "store_cv_results")
 
     def __init__(
         self,
@@ -194,8 +193,8 @@ class RidgeCV(LinearModel):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are out of range or of the wrong kind; an earlier fit is then left
-            as it was.
+            If a parameter or the data are out of range or of the wrong kind, or a fold has no row of
+            positive weight to train on or to test; an earlier fit is then left as it was.
 
         Warns
         -----
@@ -205,62 +204,30 @@ class RidgeCV(LinearModel):
             If `scoring` cannot take the weights.
         """
         with unchanged_on_failure(self):
-            score_params, split_params = self._route(sample_weight, params)
+            given = X, y
             X, y, weights, problem = self._validate(X, y, sample_weight)
+            score_params, split_params = self._route(sample_weight, params)
             if "sample_weight" in score_params:
                 score_params = {**score_params, "sample_weight": weights}
-            for name in ("cv_results_", "mse_path_", "score_path_"):  # of an earlier fit
-                vars(self).pop(name, None)
-            unit = L2(1.0, factors=self.penalty_weights)
-            spectrum = None
-            if isinstance(self.alphas, Integral):
-                spectrum = Spectrum(problem, unit, smallest_alpha=np.inf)
-                self.alphas_ = spectrum.alpha_grid(int(self.alphas))
-            else:
-                self.alphas_ = np.array(self._given_alphas(), dtype=np.float64)
-            scored = ScoredData(
-                X, y, weights, problem, unit, self.alphas_, self.alpha_per_target and problem.n_targets > 1
-            )
-            if self.cv is None:
-                if spectrum is None:
-                    spectrum = Spectrum(problem, unit, smallest_alpha=float(self.alphas_.min()))
-                self._leave_one_out(scored, spectrum, score_params)
-            else:
-                self._k_fold(scored, score_params, split_params)
-            self._select()
-            penalty = self._fitted_penalty(problem)
-            if spectrum is None and np.ndim(self.alpha_) == 0:
-                solution = self._solve(problem, penalty)
-            else:
-                each = penalty if isinstance(penalty, list) else [penalty] * problem.n_targets
-                solution = solve_ridge_by_target(problem, each, max_iter=self.max_iter, spectrum=spectrum)
+            folds = [] if self.cv is None else draw_folds(self.cv, X, y, weights, split_params)
+            training = training_data(*given, sample_weight, weights)
+            solution = self._select_and_solve(X, y, weights, problem, folds, score_params, training)
             self._warn_unless_converged(solution, problem)
-            self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
         return self
 
     def get_metadata_routing(self):
-        """Say which metadata `fit` passes on: to the scorer's `score` and to the splitter's `split`.
+        """Say which metadata `fit` takes itself and which it hands to the splitter and the scorer.
 
         Returns
         -------
         MetadataRouter
             scikit-learn's description of the routing.
         """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score"))
-        splitter = self.cv if hasattr(self.cv, "split") else None
-        return router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        to_scorer = MethodMapping().add(caller="fit", callee="score")
+        return super().get_metadata_routing().add(scorer=self._scorer(), method_mapping=to_scorer)
 
     def _check_parameters(self) -> None:
-        if isinstance(self.alphas, Integral) and not isinstance(self.alphas, bool):
-            check_number("alphas", self.alphas, low=1, kind=Integral)
-        else:
-            self._given_alphas()
-        check_number("tol", self.tol, low=0)
-        check_number("max_iter", self.max_iter, low=1, kind=Integral)
-        for name in ("fit_intercept", "alpha_per_target", "store_cv_results"):
-            check_flag(name, getattr(self, name))
-        check_selection_rule(self.selection_rule)
+        super()._check_parameters()
         if not (self.scoring is None or isinstance(self.scoring, str) or callable(self.scoring)):
             raise TypeError(f"scoring must be None, a scorer's name or a callable, got {self.scoring!r}.")
         if self.cv is not None and self.store_cv_results:
@@ -274,32 +241,21 @@ class RidgeCV(LinearModel):
                 "of all rows. Leave scoring=None, or give cv a number of folds."
             )
 
-    def _given_alphas(self) -> FloatArray:
-        wanted = "an integer ≥ 1 or a list of finite numbers ≥ 0"
-        return check_alphas("alphas", self.alphas, wanted)
+    def _check_alpha(self) -> None:
+        check_alphas_or_number(self.alphas)
 
     def _route(self, sample_weight, params) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Find what the scorer and the splitter get."""
-        if get_config()["enable_metadata_routing"]:
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            routed = process_routing(self, "fit", **weights, **params)
-            return routed.scorer.score, routed.splitter.split
-        if params:
-            raise ValueError(
-                f"fit got {', '.join(sorted(params))}, which goes to a splitter or a scorer only under "
-                "sklearn.set_config(enable_metadata_routing=True); cv=list(splitter.split(X, y, groups)) "
-                "does without."
-            )
-        if sample_weight is None or self.scoring is None:
-            return {}, {}
-        if not takes_weights(self._scorer()):
-            warnings.warn(
-                f"scoring={self.scoring!r} takes no sample_weight: rows of positive weight count the same.",
-                UserWarning,
-                stacklevel=3,
-            )
-            return {}, {}
-        return {"sample_weight": sample_weight}, {}
+        score_params, split_params = super()._route(sample_weight, params)
+        if get_config()["enable_metadata_routing"] or sample_weight is None or self.scoring is None:
+            return score_params, split_params
+        if takes_weights(self._scorer()):
+            return {"sample_weight": sample_weight}, split_params
+        warnings.warn(
+            f"scoring={self.scoring!r} takes no sample_weight: rows of positive weight count the same.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return {}, split_params
 
     def _scorer(self) -> Callable[..., float]:
         if self.scoring is not None:
@@ -308,6 +264,35 @@ class RidgeCV(LinearModel):
         scorer = get_scorer("r2")
         routing = get_config()["enable_metadata_routing"]
         return scorer.set_score_request(sample_weight=True) if routing else scorer
+
+    @with_callbacks
+    def _select_and_solve(self, X, y, weights, problem, folds, score_params, training) -> Solution:
+        """Score every alpha, select, solve for all rows, and keep it all."""
+        context = self._begin(len(folds), training)
+        for name in ("cv_results_", "mse_path_", "score_path_"):  # of an earlier fit
+            vars(self).pop(name, None)
+        unit, spectrum = L2(1.0, factors=self.penalty_weights), None
+        given = check_alphas_or_number(self.alphas)
+        if isinstance(given, int):
+            spectrum = Spectrum(problem, unit, smallest_alpha=np.inf)
+            self.alphas_ = spectrum.alpha_grid(given)
+        else:
+            self.alphas_ = given
+        per_target = self.alpha_per_target and problem.n_targets > 1
+        scored = ScoredData(X, y, weights, problem, unit, self.alphas_, per_target)
+        if folds:
+            self._k_fold(scored, folds, score_params, context)
+        else:
+            if spectrum is None:
+                spectrum = Spectrum(problem, unit, smallest_alpha=float(self.alphas_.min()))
+            self._leave_one_out(scored, spectrum, score_params)
+        self._select()
+        penalty = self._fitted_penalty(problem)
+        solve = reported(context, self, "all rows", (self._solve_by, spectrum, problem, penalty))
+        (solution,) = in_turn([solve])
+        self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
+        self._end(context, training)
+        return solution
 
     def _leave_one_out(self, data: ScoredData, spectrum: Spectrum, score_params: dict[str, Any]) -> None:
         n_samples, problem, alphas = len(data.y), data.problem, data.alphas
@@ -339,8 +324,7 @@ class RidgeCV(LinearModel):
             self.mean_score_ = np.concatenate(scores)
             self.standard_error_ = np.full_like(self.mean_score_, np.nan)
 
-    def _k_fold(self, data: ScoredData, score_params: dict[str, Any], split_params: dict[str, Any]) -> None:
-        splits = data.splits(check_cv(self.cv).split(data.X, data.y, **split_params))
+    def _k_fold(self, data: ScoredData, splits: list[Split], score_params, context) -> None:
         folds = Folds(data.problem, data.unit, splits, data.alphas)
         by_name = self.scoring is None or not get_config()["enable_metadata_routing"]
         formula = FORMULAS.get(self.scoring) if by_name and isinstance(self.scoring, str | None) else None
@@ -355,9 +339,8 @@ class RidgeCV(LinearModel):
                 squared, scores = data.judge_by_predictions(fold, scorer, score_params)
             return data.averaged(squared.T / fold.total_weight), scores
 
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(judge)(i) for i in range(len(splits))
-        )
+        with tasks_at_once(self.n_jobs) as run:
+            results = run([reported(context, self, "fold", (judge, i)) for i in range(len(splits))])
         self.mse_path_ = np.stack([mse for mse, _scores in results], axis=1)
         self.score_path_ = np.stack([scores for _mse, scores in results], axis=1)
         by_fold = np.moveaxis(self.score_path_, 1, -1)
@@ -394,6 +377,13 @@ class RidgeCV(LinearModel):
         if np.ndim(self.alpha_) == 0:
             return self._penalty(problem.total_weight)
         return [L2(float(alpha), factors=self.penalty_weights) for alpha in self.alpha_]
+
+    def _solve_by(self, spectrum: Spectrum | None, problem: LeastSquares, penalty: Penalties) -> Solution:
+        """Solve by the decomposition of all rows, if there is one."""
+        if spectrum is None and not isinstance(penalty, list):
+            return self._solve(problem, penalty)
+        each = penalty if isinstance(penalty, list) else [penalty] * problem.n_targets
+        return solve_ridge_by_target(problem, each, max_iter=self.max_iter, spectrum=spectrum)
 
     def _solve(self, problem: LeastSquares, penalty: Penalties) -> Solution:
         return solve_ridge(problem, penalty, max_iter=self.max_iter)

@@ -39,23 +39,6 @@ class ScoredData:
     def __post_init__(self) -> None:
         self.kept = np.flatnonzero(self.weights)
 
-    def splits(self, raw) -> list[tuple[IndexArray, IndexArray]]:
-        """Write the splits in rows of positive weight; folds whose test rows have none are left out."""
-        n = len(self.y)
-        position = np.full(n, -1)
-        position[self.kept] = np.arange(self.kept.size)
-        splits = []
-        for i, split in enumerate(raw):
-            train, test = (position[_as_indices(rows, n, i)] for rows in split)
-            train, test = train[train >= 0], test[test >= 0]
-            if train.size == 0:
-                raise ValueError(f"cv: split {i} has no training row of positive weight.")
-            if test.size:
-                splits.append((train, test))
-        if not splits:
-            raise ValueError("cv: no split has a test row of positive weight.")
-        return splits
-
     def parts(self, n_rows: int) -> Iterator[slice]:
         """Cut the alphas into parts of which so many rows' predictions can be held."""
         step = max(1, _PREDICTIONS // (n_rows * self.problem.n_targets))
@@ -151,17 +134,3 @@ def _of_rows(value, rows: IndexArray, n_samples: int):
     """Take rows of metadata that has one entry a row."""
     values = np.asarray(value)
     return values[rows] if values.ndim > 0 and len(values) == n_samples else value
-
-
-def _as_indices(rows, n_samples: int, split: int) -> IndexArray:
-    """Check one half of a split, indices or a mask, and return indices."""
-    rows = np.asarray(rows)
-    if rows.dtype == bool and rows.shape == (n_samples,):
-        return np.flatnonzero(rows)
-    if rows.size == 0:
-        return np.zeros(0, dtype=np.intp)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_samples:
-        raise ValueError(
-            f"cv: split {split} must be a pair of arrays of row numbers from 0 to {n_samples - 1}, or masks."
-        )
-    return rows.astype(np.intp)

@@ -21,13 +21,13 @@ from skreg.moments import Moments
 from skreg.moments.moments import row_blocks
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.elastic_net import GRAM_LIMIT
+from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left, squared_errors_by_moments
 from skreg.solvers.least_squares import LeastSquares, least_squares
 from skreg.solvers.path import solve_path
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.solution import Solution
 
 __all__ = [
-    "Fold",
     "FoldErrors",
     "FoldMoments",
     "Grid",
@@ -77,22 +77,12 @@ class Rows(NamedTuple):
 
     def take(self, index: IndexArray) -> Rows:
         """Select rows; without a copy where they follow each other."""
-        if index[-1] - index[0] == index.size - 1 and np.all(np.diff(index) == 1):
-            rows: Any = slice(index[0], index[-1] + 1)
-        else:
-            rows = index
+        rows = as_slice(index)
         return Rows(self.X[rows], self.y[rows], self.weights[rows], self.fit_intercept)
 
     def moments(self) -> Moments:
         """Take the moments of all rows."""
         return Moments.from_data(self.X, self.y, self.weights, centred=self.fit_intercept)
-
-
-class Fold(NamedTuple):
-    """The positions of the rows that a fold trains on and of those that it holds out."""
-
-    train: IndexArray
-    test: IndexArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +155,7 @@ class FoldMoments(NamedTuple):
     complementary: tuple[bool, ...]
 
 
-def suits_moments(rows: Rows, folds: Sequence[Fold], n_penalties: int) -> bool:
+def suits_moments(rows: Rows, folds: Sequence[Split], n_penalties: int) -> bool:
     """Whether Gram matrices serve the folds better: of data not wide nor sparse, under many penalties."""
     p = rows.X.shape[1]
     tall = p <= min(GRAM_LIMIT, _WIDEST * min(fold.train.size for fold in folds))
@@ -173,7 +163,7 @@ def suits_moments(rows: Rows, folds: Sequence[Fold], n_penalties: int) -> bool:
 
 
 def take_moments(
-    rows: Rows, folds: Sequence[Fold], run: Callable[[list[tuple[Any, ...]]], list[Any]]
+    rows: Rows, folds: Sequence[Split], run: Callable[[list[tuple[Any, ...]]], list[Any]]
 ) -> FoldMoments:
     """Take the moments of all rows and of each fold's test rows, in one pass where the folds allow.
 
@@ -181,17 +171,13 @@ def take_moments(
     ----------
     rows : Rows
         All rows.
-    folds : sequence of Fold
+    folds : sequence of Split
         Positions in them.
     run : callable
         Calls each tuple's function with the arguments that follow it, in parallel or not, for their values.
     """
     n, p = rows.X.shape
-    held_out = [np.bincount(fold.test, minlength=n) for fold in folds]
-    complementary = tuple(
-        bool(np.all(np.bincount(fold.train, minlength=n) + count == 1))
-        for fold, count in zip(folds, held_out, strict=True)
-    )
+    complementary = tuple(each_row_once(fold, n) for fold in folds)
     keep = len(folds) * p * p <= _KEPT
     tests: list[Moments | None] = [None] * len(folds)
     if keep:
@@ -202,13 +188,12 @@ def take_moments(
             found = [_moments_of(rows, folds[i].test) for i in wanted]
         for i, moments in zip(wanted, found, strict=True):
             tests[i] = moments
-    if keep and all(complementary) and np.all(sum(held_out) == 1):
-        total = tests[0]
-        for moments in tests[1:]:
-            total = total + moments  # type: ignore[operator]
+    kept = [moments for moments in tests if moments is not None]
+    if len(kept) == len(folds) and each_row_once([fold.test for fold in folds], n):
+        total = sum(kept[1:], start=kept[0])
     else:
         total = rows.moments()
-    return FoldMoments(total, tuple(tests), complementary)  # type: ignore[arg-type]
+    return FoldMoments(total, tuple(tests), complementary)
 
 
 def _moments_of(rows: Rows, index: IndexArray) -> Moments:
@@ -217,7 +202,7 @@ def _moments_of(rows: Rows, index: IndexArray) -> Moments:
 
 def fold_errors(
     rows: Rows,
-    fold: Fold,
+    fold: Split,
     grids: Sequence[Grid],
     moments: FoldMoments | None,
     number: int,
@@ -230,7 +215,7 @@ def fold_errors(
     ----------
     rows : Rows
         All rows.
-    fold : Fold
+    fold : Split
         Positions in them.
     grids : sequence of Grid
         Of equally many alphas.
@@ -276,7 +261,7 @@ class _TrainingSet:
 
     def go_by_moments(self, total: Moments, test: Moments | None) -> None:
         """Take the total less the others, if those are given and enough digits are left."""
-        left = None if test is None else moments_left(total, test)
+        left = None if test is None else moments_left(total, test, _LEFT)
         self.quadratic = Quadratic(self.rows.moments() if left is None else left)
 
     @cached_property
@@ -330,14 +315,6 @@ def solve_by_moments(
     return solution
 
 
-def moments_left(total: Moments, test: Moments) -> Moments | None:
-    """Subtract the moments of test rows from those of all; None where that leaves too few digits."""
-    left = total - test
-    if np.any(np.diag(left.gram) < _LEFT * np.diag(total.gram)) or np.any(left.yy < _LEFT * total.yy):
-        return None
-    return left
-
-
 def squared_errors(
     rows: Rows, moments: Moments | None, coef: FloatArray, intercepts: FloatArray
 ) -> FloatArray:
@@ -360,11 +337,10 @@ def squared_errors(
     """
     if moments is None:
         return _errors_by_rows(rows, coef, intercepts)
-    # Σ s (y − b − xᵀw)² = yy − 2 wᵀxy + wᵀGw + S (ȳ − b − x̄ᵀw)², products about the means of these rows
-    xy, yy, gram = moments.xy[:, 0], float(moments.yy[0]), moments.gram
-    shift = moments.y_mean[0] - intercepts - coef @ moments.x_mean
-    errors = yy + np.einsum("ij,ij->i", coef @ gram - 2.0 * xy, coef) + moments.total_weight * shift**2
-    size = np.sqrt(yy) + np.abs(coef) @ np.sqrt(np.diag(gram))
+    missed = moments.y_mean[0] - intercepts - coef @ moments.x_mean
+    errors = squared_errors_by_moments(moments, coef.T[:, None, :], missed[None])[0][0]
+    # Columns that cancel each other have larger terms than their sum.
+    size = np.sqrt(moments.yy[0]) + np.abs(coef) @ np.sqrt(np.diag(moments.gram))
     lost = np.flatnonzero(~(errors > _CANCELLED * size**2))
     if lost.size:
         errors[lost] = _errors_by_rows(rows, coef[lost], intercepts[lost])

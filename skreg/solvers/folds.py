@@ -22,6 +22,7 @@ from scipy import linalg
 from skreg.moments import Moments
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left, squared_errors_by_moments
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.spectral import PenalizedColumns, decompose_square, without_rounding
@@ -34,8 +35,8 @@ IndexArray = NDArray[np.intp]
 _EPSILON = float(np.finfo(np.float64).eps)
 # The test rows' moments of every fold are held in memory up to this many numbers (400 MB).
 _HELD = 50_000_000
-# Variances that subtraction leaves below this part of the total's are taken from the rows anew.
-_CANCELLED = 1e-2
+# Sums of squares of which subtraction leaves less than this part are taken from the rows anew.
+_LEFT = 1e-2
 # Squared errors in closed form are trusted above this part of the terms they are the difference of.
 _CLOSED_FORM = 1e-8
 # Residuals are squared so many at a time.
@@ -51,8 +52,8 @@ class Folds:
         The data term of all rows.
     penalty : ElasticNetPenalty
         The penalty of alpha = 1.
-    splits : sequence of (train, test)
-        Rows of the problem, as indices; neither empty.
+    splits : sequence of Split
+        Rows of the problem.
     alphas : ndarray of shape (n_alphas,)
         Alphas ≥ 0.
     """
@@ -61,7 +62,7 @@ class Folds:
         self,
         problem: LeastSquares,
         penalty: ElasticNetPenalty,
-        splits: Sequence[tuple[IndexArray, IndexArray]],
+        splits: Sequence[Split],
         alphas: FloatArray,
     ) -> None:
         self.problem, self.penalty, self.splits, self.alphas = problem, penalty, splits, alphas
@@ -87,8 +88,8 @@ class Folds:
             for i, (_train, test) in enumerate(self.splits):
                 if self._is_tall[i]:
                     self._tests[i] = problem.moments(as_slice(test))
-        counts = np.bincount(np.concatenate([test for _train, test in self.splits]), minlength=problem.n_rows)
-        if len(self._tests) == len(self.splits) and np.all(counts == 1):
+        together = each_row_once([test for _train, test in self.splits], problem.n_rows)
+        if len(self._tests) == len(self.splits) and together:
             first, *others = self._tests.values()
             self.total = sum(others, start=first)
         else:
@@ -208,10 +209,9 @@ class MomentFold(Fold):
         self._moved = self.vectors.T @ (f[:, None] * train.xy[index])
 
     def _training_moments(self, total: Moments, held_out: Moments) -> Moments:
-        counts = np.bincount(np.concatenate([self.train, self.test]), minlength=self.problem.n_rows)
-        if np.all(counts == 1):
-            left = total - held_out
-            if np.all(np.diag(left.gram) >= _CANCELLED * np.diag(total.gram)):
+        if each_row_once([self.train, self.test], self.problem.n_rows):
+            left = moments_left(total, held_out, _LEFT)
+            if left is not None:
                 return left
         return self.problem.moments(as_slice(self.train))
 
@@ -231,18 +231,12 @@ class MomentFold(Fold):
         return self._to_data(b[:, :, None] - fit.reshape(shape))
 
     def squared_errors(self) -> FloatArray:
-        """Σ s(y − ŷ)² = Σ s(y−ȳ)² − 2wᵀXᵀy + wᵀXᵀXw + S(ȳ − b − x̄ᵀw)², with the test rows' moments."""
-        m, w = self.held_out, self._coefficients(slice(None))
-        shape = (self.problem.n_targets, self.alphas.size)
-        index = self.columns.index
-        fitted = np.einsum("jk,jk->k", w[index], m.gram[np.ix_(index, index)] @ w[index]).reshape(shape)
-        crossed = np.einsum("jt,jtk->tk", m.xy, w.reshape(-1, *shape))
-        shift = (m.x_mean - self._train_x_mean) @ w
-        missed = (m.y_mean - self._train_y_mean)[:, None] - shift.reshape(shape)
-        away = m.total_weight * missed**2
-        squared = m.yy[:, None] - 2.0 * crossed + fitted + away
-        terms = m.yy[:, None] + fitted + away
-        if np.any(squared <= _CLOSED_FORM * terms):  # next to nothing is left: the rows themselves say what
+        """Take the errors from the test rows' moments, unless next to nothing is left of the terms."""
+        w, shape = self._coefficients(slice(None)), (self.problem.n_targets, self.alphas.size)
+        shift = (self.held_out.x_mean - self._train_x_mean) @ w
+        missed = (self.held_out.y_mean - self._train_y_mean)[:, None] - shift.reshape(shape)
+        squared, terms = squared_errors_by_moments(self.held_out, w.reshape(-1, *shape), missed)
+        if np.any(squared <= _CLOSED_FORM * terms):
             return super().squared_errors()
         return self._to_data(squared, power=2)
 
@@ -326,10 +320,3 @@ class ExplicitFold(_ProjectedFold):
         """Predict the test rows from their columns."""
         fit = self._solve(self._to_test, self.values, self._moved, chosen)
         return self._to_data(self._test_b[:, :, None] - fit.reshape(*self._test_b.shape, -1))
-
-
-def as_slice(rows: IndexArray) -> slice | IndexArray:
-    """Write consecutive rows as a slice, which copies nothing."""
-    if rows.size and rows[-1] - rows[0] == rows.size - 1 and np.all(np.diff(rows) == 1):
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows

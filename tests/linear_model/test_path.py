@@ -192,7 +192,7 @@ def test_a_path_cut_short_says_where_and_what_to_do():
         ({"l1_ratio": "1"}, TypeError, "l1_ratio must be a number between 0 and 1, got '1'"),
         ({"l1_ratio": 0}, ValueError, "l1_ratio must be in (0, 1] for an integer alphas, got 0"),
         ({"alphas": 0}, ValueError, "alphas must be an integer ≥ 1, got 0"),
-        ({"alphas": True}, TypeError, "alphas must be an integer ≥ 1, got True"),
+        ({"alphas": True}, TypeError, "alphas must be an integer ≥ 1 or a list of finite numbers"),
         (
             {"alphas": 0.5},
             ValueError,
@@ -204,10 +204,10 @@ def test_a_path_cut_short_says_where_and_what_to_do():
         ({"alphas": [[1.0]]}, ValueError, "alphas must be an integer ≥ 1 or a list"),
         (
             {"alphas": "many"},
-            ValueError,
+            TypeError,
             "alphas must be an integer ≥ 1 or a list of finite numbers ≥ 0, got 'many'",
         ),
-        ({"alphas": None}, ValueError, "alphas must be an integer ≥ 1 or a list"),
+        ({"alphas": None}, TypeError, "alphas must be an integer ≥ 1 or a list"),
         ({"eps": 0}, ValueError, "eps must be strictly between 0 and 1, got 0"),
         ({"eps": 1.0}, ValueError, "eps must be strictly between 0 and 1, got 1.0"),
         ({"eps": -0.1}, ValueError, "eps must be a number between 0 and 1, got -0.1"),

@@ -9,7 +9,8 @@ from scipy import sparse
 
 from skreg.solvers import cross_validation as cv
 from skreg.solvers import least_squares, solve_path
-from skreg.solvers.cross_validation import Fold, Grid, Rows, fold_errors, suits_moments, take_moments
+from skreg.solvers.cross_validation import Grid, Rows, fold_errors, suits_moments, take_moments
+from skreg.solvers.held_out import Split
 from skreg.solvers.quadratic import Quadratic
 
 
@@ -22,7 +23,7 @@ def rows(n=60, p=6, seed=0, fit_intercept=True, noise=0.5):
 
 def k_folds(n, k=3, seed=None):
     order = np.arange(n) if seed is None else np.random.default_rng(seed).permutation(n)
-    return [Fold(np.setdiff1d(order, test), np.sort(test)) for test in np.array_split(order, k)]
+    return [Split(np.setdiff1d(order, test), np.sort(test)) for test in np.array_split(order, k)]
 
 
 def one_by_one(tasks):
@@ -58,10 +59,10 @@ SPLITS = {
     "rows that follow each other": k_folds(60),
     "shuffled": k_folds(60, seed=1),
     "tests that overlap": [k_folds(60, seed=1)[0], k_folds(60, seed=2)[0]],
-    "training sets that leave rows out": [Fold(np.arange(10, 40), np.arange(40, 60))],
-    "rows trained on twice": [Fold(np.repeat(np.arange(30), 2), np.arange(30, 60))],
-    "rows tested on twice": [Fold(np.arange(30), np.repeat(np.arange(30, 60), 2))],
-    "rows trained and tested on": [Fold(np.arange(60), np.arange(60))],
+    "training sets that leave rows out": [Split(np.arange(10, 40), np.arange(40, 60))],
+    "rows trained on twice": [Split(np.repeat(np.arange(30), 2), np.arange(30, 60))],
+    "rows tested on twice": [Split(np.arange(30), np.repeat(np.arange(30, 60), 2))],
+    "rows trained and tested on": [Split(np.arange(60), np.arange(60))],
 }
 
 
@@ -105,7 +106,7 @@ def test_one_pass_serves_folds_that_partition_the_rows():
     assert_allclose(moments.total.x_mean, direct.x_mean, rtol=1e-12)
     assert_allclose(moments.total.xy, direct.xy, rtol=1e-10)
     for fold, test in zip(folds, moments.tests, strict=True):
-        left, expected = cv.moments_left(moments.total, test), data.take(fold.train).moments()
+        left, expected = cv.moments_left(moments.total, test, 0.0), data.take(fold.train).moments()
         assert_allclose(left.gram, expected.gram, rtol=1e-11, atol=1e-11)
         assert_allclose(left.xy, expected.xy, rtol=1e-11, atol=1e-11)
         assert_allclose(left.yy, expected.yy, rtol=1e-11)
@@ -165,9 +166,8 @@ def test_a_training_set_that_subtraction_leaves_no_digits_of_is_taken_from_its_r
     _, by_fold = by_moments(data, k_folds(60), grids())
     assert seen == [20, 20, 20, 40]
     assert_allclose(by_fold[0].errors, by_rows(data, fold, grids()), rtol=1e-8)
-    monkeypatch.setattr(cv, "_LEFT", 0.0)
     moments = take_moments(data, k_folds(60), one_by_one)
-    unguarded, direct = cv.moments_left(moments.total, moments.tests[0]), data.take(fold.train).moments()
+    unguarded, direct = cv.moments_left(moments.total, moments.tests[0], 0.0), data.take(fold.train).moments()
     left = {"X": unguarded.gram[2, 2] / direct.gram[2, 2], "y": unguarded.yy / direct.yy}[part]
     assert abs(left - 1.0) > 1e-6
 

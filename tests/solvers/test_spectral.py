@@ -181,7 +181,7 @@ def test_a_training_column_that_all_but_vanishes_is_measured_from_the_rows(monke
     splits = leaving_out(30, np.array_split(np.arange(30), 3))
     problem, penalty = problem_and_penalty(X, y, weights)
     fold = Folds(problem, penalty, splits, np.array([1e-3]))
-    monkeypatch.setattr(folds, "_CANCELLED", 0.0)
+    monkeypatch.setattr(folds, "_LEFT", 0.0)
     careless = fold.fit(0)
     monkeypatch.undo()
     exact = Folds(problem, penalty, splits, np.array([0.0, 1e-3])).fit(0)
