@@ -417,10 +417,18 @@ cdef void apply_hessian(Factor *f) noexcept nogil:
     dtrmv('U', 'T', 'N', &f.size, f.R, &f.stride, f.slope, &one)
 
 
+cdef bint has_support(Problem *q) noexcept nogil:
+    cdef int j
+    for j in range(q.m):
+        if q.w[j] != 0.0:
+            return True
+    return False
+
+
 cdef int minimize(Problem *q, Factor *f, double tolerance, int max_iter) noexcept nogil:
     """To the minimiser on the working set; returns the sweeps and Newton steps made."""
     cdef int spent = 0, landed = 0, admitted
-    if f.size == 0:
+    if f.size == 0 and not (has_support(q) and rebuild(q, f)):
         spent = sweep(q, min(SWEEPS, max_iter), 2, tolerance)
     while spent < max_iter:
         follow_support(q, f)
@@ -498,5 +506,4 @@ def gram_path(double[:, ::1] gram, const double[::1] c, const double[:, ::1] l1,
             correlate_afresh(&q, &c[0])
             if i > 0 and has_other_l2(q.m, q.l2, &l2[i - 1, 0]):
                 forget(&q, &f)
-                rebuild(&q, &f)
             spent[i] = minimize(&q, &f, tolerance, max_iter)
