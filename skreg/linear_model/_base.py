@@ -26,6 +26,7 @@ from skreg.solvers.solution import Solution
 __all__ = [
     "LinearModel",
     "Penalties",
+    "check_finite",
     "check_flag",
     "check_number",
     "check_penalty_weights",
@@ -138,8 +139,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         weights = check_sample_weight(sample_weight, X.shape[0])
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
-        if not problem.is_finite:
-            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+        check_finite(X, weights, problem, type(self).__name__)
         return X, y, weights, problem
 
     def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
@@ -201,6 +201,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
             gap = dual_gap(problem, kept, penalty)
             # The gap is that of the best intercept; E rises by ½S(b − b*)² at the rounded one.
             gap = gap + 0.5 * problem.total_weight * (intercept - problem.intercept(kept)) ** 2
+        gap = gap + problem.intercept_slack(coef.astype(np.float64))
         gap = gap * self._gap_scale(problem.total_weight)
         one_target = problem.n_targets == 1
         self.coef_ = coef[0] if one_target else coef
@@ -248,6 +249,23 @@ def check_number(name: str, value, *, low: float, high: float = math.inf, kind: 
         raise ValueError(f"{name} must be {wanted} {bounds}, got {value!r}.")
 
 
+def check_finite(X, weights: np.ndarray, problem: LeastSquares, name: str | None = None) -> None:
+    """Raise an error if X has NaN or infinity anywhere, or numbers that cannot be squared.
+
+    Rows without weight do not count in the sums that `problem` has seen.
+    """
+    if problem.is_finite and np.all(weights > 0):
+        return
+    assert_all_finite(X.data if sparse.issparse(X) else X, estimator_name=name or "", input_name="X")
+    if not problem.is_finite:
+        sizes = abs(X).max(axis=0)
+        largest = int(np.argmax(sizes.toarray() if sparse.issparse(sizes) else sizes))
+        raise ValueError(
+            f"X has numbers too large to square in float64: column {largest} reaches "
+            f"{float(abs(X[:, [largest]]).max()):.3g}. Divide it by a constant."
+        )
+
+
 def check_flag(name: str, value) -> None:
     """Raise an error naming the parameter unless `value` is a boolean."""
     if not isinstance(value, bool | np.bool_):
@@ -292,7 +310,7 @@ def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
     """
     if sample_weight is None:
         return np.ones(n_samples)
-    if isinstance(sample_weight, Real):
+    if isinstance(sample_weight, Real) and not isinstance(sample_weight, bool):
         sample_weight = np.full(n_samples, float(sample_weight))
     try:
         weights = check_array(

@@ -9,10 +9,10 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_X_y
 
 from skreg.linear_model._base import (
+    check_finite,
     check_flag,
     check_number,
     check_penalty_weights,
@@ -160,8 +160,7 @@ def regularization_path(
     check_penalty_weights(penalty_weights, X.shape[1], names)
     weights = check_sample_weight(sample_weight, X.shape[0])
     problem = least_squares(X, targets, weights, fit_intercept=fit_intercept)
-    if not problem.is_finite:
-        assert_all_finite(X, input_name="X")
+    check_finite(X, weights, problem)
     total = problem.total_weight
 
     def penalty(alpha: float) -> ElasticNetPenalty:
@@ -172,7 +171,8 @@ def regularization_path(
     if isinstance(alphas, int):
         alphas = alpha_grid(problem, penalty(1.0), n_alphas=alphas, eps=float(eps))
     solution = solve_path(problem, [penalty(alpha) for alpha in alphas], tol=tol, max_iter=max_iter)
-    coefs, gaps, n_iters = solution.coef.T, solution.dual_gap / total, solution.n_iter
+    coefs, gaps, n_iters = solution.coef.T, solution.dual_gap, solution.n_iter
+    gaps = (gaps + problem.intercept_slack(coefs.T)) / total
     null = problem.null_value[0]
     relative = gaps * total / (null if null > 0 else 1.0)
     failed = ~(relative <= tol)  # a gap that is not a number is not small

@@ -22,6 +22,7 @@ from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.subproblem import ColumnSubproblem
+from skreg.solvers.svd import thin_svd
 
 __all__ = ["Certificate", "dual_gap"]
 
@@ -320,13 +321,22 @@ class _Unpenalized:
         """Project θ, and measure it against r. Where that fails, θ = 0 is feasible."""
         g = self._rows.adjoint(theta[:, None])[:, 0]
         size = float(np.sqrt(r @ r))
-        if self._violation(g) > 4.0 * _EPSILON * size:
+        # However small the correlations are: beside nearly collinear columns they hide what is left of θ.
+        if self._violation(g) > 0.0:
             theta = self._projected(theta)
             g = self._rows.adjoint(theta[:, None])[:, 0]
         if self._violation(g) > _FEASIBLE * size:
             theta, g = np.zeros_like(r), np.zeros_like(g)
-        miss = r - theta
-        return DualPoint(g, float(theta @ theta), float(miss @ miss), float(miss @ theta))
+        miss, squared = r - theta, float(theta @ theta)
+        return DualPoint(g, squared, float(miss @ miss) + self._leak**2 * squared, float(miss @ theta))
+
+    @property
+    def _leak(self) -> float:
+        """The share of θ that may be left within F: a basis is only as good as F's condition allows."""
+        if self.index.size == 0 or "_decomposition" not in vars(self):
+            return 0.0
+        _basis, values = self._decomposition
+        return max(self._rows.n_rows, self.index.size) * _EPSILON * float(values[0] / values[-1])
 
     @property
     def _rows(self) -> LeastSquares:
@@ -348,7 +358,8 @@ class _Unpenalized:
             A = problem.columns(index)
             return theta - A @ _nonnegative(A, theta)
         for _ in range(2):  # the second time for the rounding of the first
-            theta = theta - self._basis @ (self._basis.T @ theta)
+            basis, _values = self._decomposition
+            theta = theta - basis @ (basis.T @ theta)
         return theta
 
     @cached_property
@@ -367,11 +378,12 @@ class _Unpenalized:
         return self.problem.gram(np.arange(self.problem.n_features), self.index)
 
     @cached_property
-    def _basis(self) -> FloatArray:
-        """An orthonormal basis of F."""
+    def _decomposition(self) -> tuple[FloatArray, FloatArray]:
+        """An orthonormal basis of F, and its singular values; what is below rounding does not count."""
         A = self._rows.columns(self.index)
-        basis, values, _right = linalg.svd(A, full_matrices=False, check_finite=False)
-        return basis[:, values > values[0] * max(A.shape) * _EPSILON]
+        basis, values, _right = thin_svd(A)
+        kept = values > values[0] * max(A.shape) * _EPSILON
+        return basis[:, kept], values[kept]
 
 
 def _nonnegative(A: FloatArray, b: FloatArray) -> FloatArray:

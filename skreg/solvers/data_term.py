@@ -93,6 +93,16 @@ class DataTerm:
         """Compute the best intercepts ȳ − x̄ᵀw, of shape (n_targets,), for `coef` in the data's units."""
         return self.y_mean - coef @ self.x_mean
 
+    def intercept_slack(self, coef: FloatArray) -> FloatArray:
+        """Bound by how much E can be above its value at the best intercept, by the rounding of ȳ − x̄ᵀw.
+
+        E rises by ½S(b − b*)², and each of the p + 1 products and sums rounds by at most ε of its size. The mean
+        of a constant target is exact.
+        """
+        size = np.abs(self.y_mean) + np.abs(coef) @ np.abs(self.x_mean)
+        rounding = (self.n_features + 4) * np.finfo(np.float64).eps * size
+        return np.where(self.b_squared > 0.0, 0.5 * self.total_weight * rounding**2, 0.0)
+
     def energy_to_data(self, energy: FloatArray, targets: Any) -> FloatArray:
         """Translate an energy in scaled units into the units of the data."""
         return energy / self.y_scale[targets] / self.y_scale[targets]

@@ -41,6 +41,8 @@ class DenseLeastSquares(LeastSquares):
         super().__init__(y, weights, fit_intercept)
         # float32 products would round to float32, and mixed ones copy X each time.
         self.X = X if X.dtype == np.float64 else X.astype(np.float64, order="F")
+        if not self.X.flags.aligned or any(stride % self.X.itemsize for stride in self.X.strides):
+            self.X = self.X.copy(order="F")  # a field of packed records: the kernels count in numbers
         self.n_stored = self.X.size
         weighted = bool(np.any(weights != 1.0))
         self.weights = weights if weighted else None
@@ -74,11 +76,6 @@ class DenseLeastSquares(LeastSquares):
             self.X -= rest
             self.shift = np.zeros_like(self.x_mean)
         self.norms = variance * self.x_scale * self.x_scale
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether X has neither NaN nor infinity, by its sums."""
-        return bool(np.all(np.isfinite(self.norms)) and np.all(np.isfinite(self.x_mean)))
 
     def product(self, w: FloatArray) -> FloatArray:
         """Compute Aw."""

@@ -181,6 +181,8 @@ class TargetSolver:
                 self._state = best
             best_gap = np.inf  # not by `residual_gap` alone
         known = best_gap * self.null if np.isfinite(best_gap) else None
+        if n_iter >= max_iter:  # there is a bound, and no budget for a better one
+            return self.w, n_iter, known or self.certificate.residual_gap(self.w, self.g, self.r_squared)
         gap = self.certificate.certify(self.w, self.g, self.r_squared, known)
         return self.w, max(n_iter, 1), gap
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from skreg.moments import Moments
 from skreg.penalties import ElasticNetPenalty
@@ -26,6 +25,7 @@ from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left,
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.spectral import PenalizedColumns, decompose_square, without_rounding
+from skreg.solvers.svd import thin_svd
 
 __all__ = ["ExplicitFold", "Fold", "Folds", "KernelFold", "MomentFold"]
 
@@ -262,7 +262,7 @@ class _ProjectedFold(Fold):
             return F, G
         scale = np.linalg.norm(F, axis=0)
         scale[scale == 0.0] = 1.0
-        U, values, right = linalg.svd(F / scale, full_matrices=False, check_finite=False)
+        U, values, right = thin_svd(F / scale)
         kept = values > values[0] * max(F.shape) * _EPSILON
         return U[:, kept], (G / scale) @ (right[kept].T / values[kept])
 
@@ -309,7 +309,7 @@ class ExplicitFold(_ProjectedFold):
         projected, test = self._less_free(B, test)
         B = without_rounding(projected, B)
         b, self._test_b = self._targets()
-        left, values, right = linalg.svd(B, full_matrices=False, check_finite=False)
+        left, values, right = thin_svd(B)
         data = values > values.max(initial=0.0) * max(B.shape) * _EPSILON
         left, values, right = left[:, data], values[data], right[data]
         self.values = values**2

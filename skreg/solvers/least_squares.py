@@ -70,8 +70,8 @@ class LeastSquares(DataTerm, ABC):
 
     @property
     def is_finite(self) -> bool:
-        """Whether X is known to have neither NaN nor infinity; False also where only squares overflow."""
-        return True
+        """Whether X has neither NaN nor infinity, by its sums; False also where only squares overflow."""
+        return bool(np.all(np.isfinite(self.norms)) and np.all(np.isfinite(self.x_mean)))
 
     @abstractmethod
     def product(self, w: FloatArray) -> FloatArray:

@@ -20,6 +20,7 @@ from skreg.solvers.certificate import dual_gap
 from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.solution import Solution
+from skreg.solvers.svd import thin_svd
 
 __all__ = ["Refinement", "solve_ridge", "trusted_svd"]
 
@@ -217,7 +218,7 @@ def trusted_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]
     """Decompose by singular values, without the values that are rounding."""
     if not np.any(matrix):
         return np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((0, matrix.shape[1]))
-    left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+    left, values, right = thin_svd(matrix)
     kept = values > values[0] * max(matrix.shape) * np.finfo(np.float64).eps
     return left[:, kept], values[kept], right[kept]
 

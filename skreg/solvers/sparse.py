@@ -48,6 +48,11 @@ class SparseLeastSquares(LeastSquares):
     def __init__(self, X: Any, y: FloatArray, weights: FloatArray, fit_intercept: bool) -> None:
         super().__init__(y, weights, fit_intercept)
         self._weigh(sparse.csc_array(X, dtype=np.float64), weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # `is_finite` asks
+            self._centre(X, weights, fit_intercept)
+
+    def _centre(self, X: Any, weights: FloatArray, fit_intercept: bool) -> None:
+        """Find the means and scales of the columns, and the correlations with a single target."""
         first = np.ascontiguousarray(self.b[:, 0])
         sums, squares, products = np.empty((3, X.shape[1]))
         ascending = sparse_moments(*self.matrix, self._u, first, sums, squares, products)

@@ -26,6 +26,7 @@ from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.ridge import Refinement, solve_ridge, trusted_svd
 from skreg.solvers.solution import Solution
+from skreg.solvers.svd import thin_svd
 
 __all__ = [
     "PenalizedColumns",
@@ -271,10 +272,10 @@ class Spectrum:
         kept = slice(None)
         if self.is_complete:
             raised = 2.0 * linalg.norm(B) * self.free_basis
-            Q, values, right = linalg.svd(np.hstack([raised, B]), full_matrices=False, check_finite=False)
+            Q, values, right = thin_svd(np.hstack([raised, B]))
             kept = slice(self.free_basis.shape[1], None)
         else:
-            Q, values, right = linalg.svd(B, full_matrices=False, check_finite=False)
+            Q, values, right = thin_svd(B)
         Q, values = Q[:, kept], values[kept]
         data = values > values.max(initial=0.0) * max(B.shape) * _EPSILON
         if self.is_complete:
@@ -328,7 +329,7 @@ def compressed(table: FloatArray) -> tuple[FloatArray, FloatArray | None]:
     """
     size = np.max(np.abs(table), axis=0, initial=0.0)
     size[size == 0.0] = 1.0
-    left, values, right = linalg.svd(table / size, full_matrices=False, check_finite=False)
+    left, values, right = thin_svd(table / size)
     k = int(np.count_nonzero(values > _FILTER * values.max(initial=0.0)))
     if k > _LOW_RANK * table.shape[1]:
         return table, None

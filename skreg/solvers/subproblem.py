@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from skreg.solvers._kernels.dense import column_descent
 from skreg.solvers.column_penalty import ColumnPenalty
+from skreg.solvers.svd import thin_svd
 
 __all__ = ["ColumnSubproblem"]
 
@@ -86,7 +86,7 @@ class ColumnSubproblem:
             root[np.arange(curved.size), curved] = np.sqrt(l2[curved]) * scale[curved]
             matrix = np.vstack([matrix, root])
             rhs = np.concatenate([rhs, -np.sqrt(l2[curved]) * self.w[support[curved]]])
-        left, values, right = linalg.svd(matrix, full_matrices=False, check_finite=False)
+        left, values, right = thin_svd(matrix)
         kept = values > values[0] * max(matrix.shape) * _EPSILON
         left, values, right = left[:, kept], values[kept], right[kept]
         kink = scale * l1 * sign
