@@ -96,8 +96,8 @@ class DataTerm:
     def intercept_slack(self, coef: FloatArray) -> FloatArray:
         """Bound by how much E can be above its value at the best intercept, by the rounding of ȳ − x̄ᵀw.
 
-        E rises by ½S(b − b*)², and each of the p + 1 products and sums rounds by at most ε of its size. The mean
-        of a constant target is exact.
+        E rises by ½S(b − b*)², and each of the p + 1 products and sums rounds by at most ε of its size. The
+        mean of a constant target is exact.
         """
         size = np.abs(self.y_mean) + np.abs(coef) @ np.abs(self.x_mean)
         rounding = (self.n_features + 4) * np.finfo(np.float64).eps * size

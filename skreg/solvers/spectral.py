@@ -26,7 +26,7 @@ from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.ridge import Refinement, solve_ridge, trusted_svd
 from skreg.solvers.solution import Solution
-from skreg.solvers.svd import thin_svd
+from skreg.solvers.svd import left_svd, thin_svd
 
 __all__ = [
     "PenalizedColumns",
@@ -267,12 +267,12 @@ class Spectrum:
     def _decompose_columns(self) -> None:
         """Decompose B by singular values."""
         U = self._free_columns
-        B = self.problem.columns(self.columns.index) * self.columns.factors
+        B = self.problem.rows(slice(None))[:, self.columns.index] * self.columns.factors
         B = without_rounding(B - U @ (U.T @ B), B)
         kept = slice(None)
         if self.is_complete:
             raised = 2.0 * linalg.norm(B) * self.free_basis
-            Q, values, right = thin_svd(np.hstack([raised, B]))
+            Q, values = left_svd(np.hstack([raised, B]))
             kept = slice(self.free_basis.shape[1], None)
         else:
             Q, values, right = thin_svd(B)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-__all__ = ["thin_svd"]
+__all__ = ["left_svd", "thin_svd"]
 
 FloatArray = NDArray[np.float64]
 
@@ -20,3 +20,10 @@ def thin_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         return linalg.svd(matrix, full_matrices=False, check_finite=False)
     except linalg.LinAlgError:
         return linalg.svd(matrix, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+
+
+def left_svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Decompose a matrix of no fewer columns than rows, U and Σ only: by the triangle of its transpose."""
+    (triangle,) = linalg.qr(matrix.T, mode="r", check_finite=False)
+    left, values, _right = thin_svd(triangle[: matrix.shape[0]].T)
+    return left, values

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, sparse
 
 from skreg import ElasticNet, Lasso, LassoCV, Ridge, RidgeCV, regularization_path
-from skreg.solvers.svd import thin_svd
+from skreg.solvers.svd import left_svd, thin_svd
 
 ESTIMATORS = [Ridge(), Ridge(positive=True), Lasso(alpha=1e-3), ElasticNet(alpha=1e-3), RidgeCV(), LassoCV()]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
@@ -109,6 +109,14 @@ def test_where_divide_and_conquer_gives_up_the_qr_iteration_goes_on(monkeypatch)
     assert drivers == ["gesdd", "gesvd"]
     assert_allclose((left * values) @ right, matrix, atol=1e-13)
     assert_array_equal(values, np.sort(values)[::-1])
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 9), (1, 5)])
+def test_the_left_side_alone_is_that_of_the_whole_decomposition(shape):
+    matrix = np.random.default_rng(1).standard_normal(shape) * np.logspace(0, -9, shape[0])[:, None]
+    left, values = left_svd(matrix)
+    assert_allclose(values, np.linalg.svd(matrix, compute_uv=False), rtol=1e-12)
+    assert_allclose((left * values**2) @ left.T, matrix @ matrix.T, rtol=1e-9, atol=1e-24)
 
 
 def test_a_flag_is_no_weight():
