@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg.moments import Moments
-from skreg.moments.moments import weighted_means
+from skreg.solvers._kernels.dense import scale_target
 from skreg.solvers.column_penalty import ColumnPenalty
-from skreg.solvers.data_term import DataTerm, power_of_two_scale
+from skreg.solvers.data_term import DataTerm
 from skreg.solvers.quadratic import Quadratic
 
 __all__ = ["LeastSquares", "least_squares"]
@@ -60,13 +60,12 @@ class LeastSquares(DataTerm, ABC):
         self.fit_intercept = fit_intercept
         self.root_weights = np.sqrt(weights)
         self.total_weight = float(weights.sum())
-        self.y_mean, rest = weighted_means(y, weights) if fit_intercept else np.zeros((2, y.shape[1]))
-        b = (y - self.y_mean) - rest
-        b[:, np.all(np.abs(b) <= _CONSTANT * np.abs(self.y_mean), axis=0)] = 0.0
-        b *= self.root_weights[:, None]
-        self.y_scale = power_of_two_scale(np.max(np.abs(b), axis=0), when_zero=1.0)
-        self.b = b * self.y_scale
-        self.b_squared = np.einsum("ij,ij->j", self.b, self.b)
+        self.b = np.empty_like(y, order="F")
+        self.y_mean, self.y_scale, self.b_squared = np.empty((3, y.shape[1]))
+        for k in range(y.shape[1]):
+            self.y_mean[k], self.y_scale[k], self.b_squared[k] = scale_target(
+                y[:, k], weights, self.root_weights, fit_intercept, _CONSTANT, self.b[:, k]
+            )
 
     @property
     def is_finite(self) -> bool:

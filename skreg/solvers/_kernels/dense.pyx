@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Products with A of dense X, by blocks of rows that stay in cache and without forming A; and coordinate descent
-on columns that were formed.
+"""Products with A of dense X, by blocks of rows that stay in cache and without forming A; coordinate descent
+on columns that were formed; and the scaled target b.
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport fabs, frexp, ldexp, sqrt
 from scipy.linalg.cython_blas cimport daxpy, ddot, dgemm, dsyrk
 
 from skreg.solvers._kernels.coordinate cimport minimizer
@@ -150,3 +150,46 @@ def column_descent(const double[::1, :] A, const Py_ssize_t[::1] index, double[:
         else:
             sweep = max_sweeps - 1
     return sweep + 1
+
+
+def scale_target(const double[:] y, const double[::1] weights, const double[::1] root_weights, bint centred,
+                 double constant, double[:] b):
+    """b = √s (y − ȳ) · scale with a power of two that brings its largest number into [½, 1).
+
+    The mean has a second part, what rounding left over of the first. Deviations that are all below `constant`
+    of the mean are none. Returns ȳ, the scale and ‖b‖².
+    """
+    cdef Py_ssize_t i, n = y.shape[0]
+    cdef double total = 0.0, first = 0.0, left_over = 0.0, mean = 0.0, rest = 0.0, largest = 0.0, scale
+    cdef double squared = 0.0
+    cdef int exponent
+    with nogil:
+        if centred:
+            for i in range(n):
+                total += weights[i]
+            for i in range(n):
+                first += weights[i] / total * y[i]
+            for i in range(n):
+                left_over += weights[i] / total * (y[i] - first)
+            mean = first + left_over
+            rest = left_over - (mean - first)
+            if fabs(rest) <= 1e-15 * n * fabs(left_over):
+                rest = 0.0  # the rounding of the second pass itself
+        for i in range(n):
+            b[i] = (y[i] - mean) - rest
+            largest = max(largest, fabs(b[i]))
+        if largest <= constant * fabs(mean):
+            for i in range(n):
+                b[i] = 0.0
+        largest = 0.0
+        for i in range(n):
+            b[i] = b[i] * root_weights[i]
+            largest = max(largest, fabs(b[i]))
+        scale = 1.0
+        if largest > 0.0:
+            frexp(largest, &exponent)
+            scale = ldexp(1.0, -max(-1000, min(1000, exponent)))
+        for i in range(n):
+            b[i] = b[i] * scale
+            squared += b[i] * b[i]
+    return mean, scale, squared
