@@ -250,14 +250,19 @@ class Certificate:
         if self.penalty.positive:
             slack += float(np.maximum(-w[free] * point.g[free], 0.0).sum())
         # A column without variance still pays its penalty if its coefficient is not zero.
-        idle = np.flatnonzero(~self.data & (w != 0.0))
-        slack += self.penalty.of(idle).value(w[idle])
+        if self._idle.size:
+            slack += self.penalty.of(self._idle).value(w[self._idle])
         active = self._active
         gap = slack + float(gap_at(w[active], point._replace(g=point.g[active]), self.penalty.of(active)))
         # What is projected off is off by ε times a condition that is let pass.
         projection = _PROJECTION * gap if free.size else 0.0
         paired, size = float(np.abs(w[active]).sum()), float(np.abs(w).sum())
         return gap + projection + float(room_for_rounding(gap, paired, size, self.null, r_squared))
+
+    @cached_property
+    def _idle(self) -> IndexArray:
+        """Columns without variance."""
+        return np.flatnonzero(~self.data)
 
     @cached_property
     def _active(self) -> IndexArray | slice:

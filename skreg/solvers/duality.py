@@ -63,8 +63,10 @@ def gap_at(w: FloatArray, point: DualPoint, penalty: ColumnPenalty) -> FloatArra
     gaps = np.empty(len(w2))
     if w2.shape[1] == 0:
         g = l1 = l2 = w2 = np.zeros((len(w2), 1))  # a column that takes no part
-    squares = (np.broadcast_to(part, gaps.shape) for part in point[1:])
-    gaps_at(w2, g, l1, l2, penalty.positive, *map(np.ascontiguousarray, squares), gaps)
+    squares = np.empty((3, len(w2)))
+    for row, part in zip(squares, point[1:], strict=True):
+        row[:] = part
+    gaps_at(w2, g, l1, l2, penalty.positive, *squares, gaps)
     return gaps[0] if w.ndim == 1 else gaps
 
 

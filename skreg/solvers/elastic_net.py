@@ -145,7 +145,7 @@ class TargetSolver:
         self.penalty = penalty
         self.certificate = Certificate(self.problem, penalty, self.target)
         # Where the starting point is worse than zero, zero is the better start.
-        if self._energy(penalty) > self.null:
+        if self.r_squared != 2.0 * self.null and self._energy(penalty) > self.null:
             self.w = np.zeros_like(self.w)
             self._look()
         n_iter = self._come_down(working, max_iter)
