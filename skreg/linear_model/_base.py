@@ -142,6 +142,10 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         check_finite(X, weights, problem, type(self).__name__)
         return X, y, weights, problem
 
+    @property
+    def _max_iter(self) -> int:
+        return self.max_iter
+
     def _fitted_penalty(self, problem: LeastSquares) -> Penalties:
         """Return the penalty that a fit minimises with, or that of each target."""
         return self._penalty(problem.total_weight)
@@ -149,7 +153,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
     def _check_parameters(self) -> None:
         self._check_alpha()
         check_number("tol", self.tol, low=0)
-        check_number("max_iter", self.max_iter, low=1, kind=Integral)
+        check_number("max_iter", self._max_iter, low=1, kind=Integral)
         for name in self._flags:
             check_flag(name, getattr(self, name))
 
@@ -168,7 +172,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         if not failed.any():
             return
         worst = int(np.argmax(np.where(failed, relative, -np.inf)))
-        end, cure = how_it_ended(solution.n_iter[worst], self.max_iter)
+        end, cure = how_it_ended(solution.n_iter[worst], self._max_iter)
         warnings.warn(
             f"{type(self).__name__} {end}: the duality gap is {relative[worst]:.3g} of the null model's "
             f"objective, above tol={float(self.tol):g}. Increase {cure}, or standardise the features.",

@@ -57,7 +57,8 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
             Weights sᵢ ≥ 0 of the squared errors, in fitting and in measuring each fold. Rows of weight 0
             are left out after the folds have been drawn. As in scikit-learn every fold counts alike.
         **params : dict
-            Metadata for the splitter, such as `groups`, where scikit-learn's metadata routing is enabled.
+            Metadata for the splitter, such as `groups`, if scikit-learn's metadata routing is enabled
+            (``sklearn.set_config(enable_metadata_routing=True)``).
 
         Returns
         -------

@@ -37,8 +37,9 @@ class Ridge(LinearModel):
     tol : float, default=1e-8
         The duality gap that the fit promises, relative to the null model's objective; a direct solution
         does far better.
-    max_iter : int, default=1000
-        At most this many iterations, where the solution is not direct (`positive`, large sparse X).
+    max_iter : int or None, default=1000
+        At most this many iterations, where the solution is not direct (`positive`, large sparse X); None,
+        scikit-learn's default, is 1000 too.
 
     Attributes
     ----------
@@ -120,10 +121,14 @@ class Ridge(LinearModel):
 
     def _solve(self, problem: LeastSquares, penalty: Penalties) -> Solution:
         if not isinstance(penalty, ElasticNetPenalty):
-            return solve_ridge_by_target(problem, penalty, tol=self.tol, max_iter=self.max_iter)
+            return solve_ridge_by_target(problem, penalty, tol=self.tol, max_iter=self._max_iter)
         if penalty.positive:
-            return solve_elastic_net(problem, penalty, tol=self.tol, max_iter=self.max_iter)
-        return solve_ridge(problem, penalty, max_iter=self.max_iter)
+            return solve_elastic_net(problem, penalty, tol=self.tol, max_iter=self._max_iter)
+        return solve_ridge(problem, penalty, max_iter=self._max_iter)
+
+    @property
+    def _max_iter(self) -> int:
+        return 1000 if self.max_iter is None else self.max_iter
 
     def _gap_scale(self, total_weight: float) -> float:
         return 2.0

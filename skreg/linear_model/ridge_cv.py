@@ -44,10 +44,11 @@ class RidgeCV(CrossValidated, LinearModel):
     Parameters
     ----------
     alphas : int or array-like of shape (n_alphas,), default=(0.1, 1.0, 10.0)
-        The alphas ≥ 0 to try, in the units of X²; 0 stands for the limit of a vanishing penalty. Or how many,
-        evenly spaced in log: from ten times the largest squared singular value of the centred, weighted X
-        (columns divided by √v under `penalty_weights`), where every direction is shrunk by over 90 %, down to
-        a tenth of the smallest, but not below 10⁻⁶ of the largest.
+        The alphas ≥ 0 to try, in the units of X²; 0 stands for the limit of a vanishing penalty. Or how many
+        (scikit-learn's RidgeCV takes a number as the one alpha), evenly spaced in log: from ten times the
+        largest squared singular value of the centred, weighted X (columns divided by √v under
+        `penalty_weights`), where every direction is shrunk by over 90 %, down to a tenth of the smallest, but
+        not below 10⁻⁶ of the largest.
     fit_intercept : bool, default=True
         Whether to fit b, which is not penalised.
     penalty_weights : array-like of shape (n_features,), optional

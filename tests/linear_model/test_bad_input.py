@@ -97,7 +97,7 @@ def test_l1_ratio_is_a_number_between_zero_and_one(value):
         ("tol", "small", "a number ≥ 0"),
         ("max_iter", 0, "an integer ≥ 1"),
         ("max_iter", 10.0, "an integer ≥ 1"),
-        ("max_iter", None, "an integer ≥ 1"),
+        ("max_iter", "many", "an integer ≥ 1"),
         ("fit_intercept", 1, "True or False"),
         ("fit_intercept", "no", "True or False"),
         ("positive", None, "True or False"),

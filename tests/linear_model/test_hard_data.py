@@ -122,3 +122,12 @@ def test_the_left_side_alone_is_that_of_the_whole_decomposition(shape):
 def test_a_flag_is_no_weight():
     with pytest.raises(ValueError, match="sample_weight"):
         Lasso().fit(*data(), sample_weight=True)
+
+
+def test_scikit_learn_s_default_of_max_iter_is_taken():
+    X, y = data()
+    for positive in (False, True):
+        fitted = Ridge(positive=positive, max_iter=None).fit(X, y)
+        assert_array_equal(fitted.coef_, Ridge(positive=positive).fit(X, y).coef_)
+    with pytest.raises(TypeError, match="max_iter must be an integer ≥ 1, got None"):
+        Lasso(max_iter=None).fit(X, y)
