@@ -74,6 +74,8 @@ def room_for_rounding(gap: Any, paired: Any, size: Any, null: Any, r_squared: An
     """Bound what a computed gap may be short by; numbers or arrays, one a coefficient vector.
 
     The correlations are off by about ε‖r‖, Σ gⱼwⱼ by as much times ‖w‖₁ of the penalised columns, `paired`,
-    and the fit by ε times ‖w‖₁ of all columns, `size`.
+    and the fit by ε times ‖w‖₁ of all columns, `size`: that moves ½‖r − cθ‖², a part of the gap, by as much
+    times its root.
     """
-    return _EPSILON * (4.0 * null + paired * np.sqrt(r_squared) + 16.0 * gap) + 2.0 * (_EPSILON * size) ** 2
+    linear = 4.0 * null + paired * np.sqrt(r_squared) + 32.0 * gap + 4.0 * size * np.sqrt(gap)
+    return _EPSILON * linear + 2.0 * (_EPSILON * size) ** 2
