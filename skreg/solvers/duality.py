@@ -77,5 +77,5 @@ def room_for_rounding(gap: Any, paired: Any, size: Any, null: Any, r_squared: An
     and the fit by ε times ‖w‖₁ of all columns, `size`: that moves ½‖r − cθ‖², a part of the gap, by as much
     times its root.
     """
-    linear = 4.0 * null + paired * np.sqrt(r_squared) + 32.0 * gap + 4.0 * size * np.sqrt(gap)
+    linear = 4.0 * null + paired * np.sqrt(r_squared) + 32.0 * gap + 1.5 * size * np.sqrt(gap)
     return _EPSILON * linear + 2.0 * (_EPSILON * size) ** 2

@@ -283,7 +283,8 @@ def test_without_a_penalty_the_gap_is_the_suboptimality(monkeypatch, kind, shape
     coefs = best + np.array([0.0, 1e-3, 1.0, 100.0])[:, None] * rng.standard_normal(best.shape)
     energies = problem.energies(coefs)
     gaps = dual_gap(data, coefs, problem.penalty)
-    assert_allclose(gaps[1:], (energies - energies[0])[1:].astype(float), rtol=2e-7)
+    # Coefficients of 1e6 round the fit by 1e-10 of it, and the bound makes room for that.
+    assert_allclose(gaps[1:], (energies - energies[0])[1:].astype(float), rtol=2e-6)
     assert gaps[0] <= 1e-13 * problem.null
 
 
