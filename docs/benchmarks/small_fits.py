@@ -3,11 +3,6 @@
 python docs/benchmarks/small_fits.py [repetitions]
 """
 
-import os
-
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import statistics
 import sys
 import time
