@@ -40,6 +40,13 @@ def test_importing_skreg_loads_neither_its_submodules_nor_scikit_learn():
     assert not {"sklearn", "scipy", "numpy"} & packages_after("import skreg")
 
 
+def test_a_first_lasso_loads_no_more_of_scikit_learn_than_it_uses():
+    fit = "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])"
+    code = f"{fit}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sklearn.linear_model", "sklearn.model_selection", "skreg.bayes"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("name", skreg.__all__)
 def test_every_name_on_the_contents_page_can_be_had(name):
     assert getattr(skreg, name) is not None

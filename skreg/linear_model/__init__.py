@@ -1,21 +1,31 @@
-"""Ridge, Lasso and ElasticNet, their paths, and the energy that each minimises."""
+"""Ridge, Lasso and ElasticNet, their paths, and the energy that each minimises.
 
-from skreg.linear_model.cross_validation import ElasticNetCV, LassoCV
-from skreg.linear_model.elastic_net import ElasticNet, Lasso
-from skreg.linear_model.energy import Energy, energy_of
-from skreg.linear_model.path import RegularizationPath, regularization_path
-from skreg.linear_model.ridge import Ridge
-from skreg.linear_model.ridge_cv import RidgeCV
+A contents page, like skreg's own: each name is loaded from the file beside it when first used.
+"""
 
-__all__ = [
-    "ElasticNet",
-    "ElasticNetCV",
-    "Energy",
-    "Lasso",
-    "LassoCV",
-    "RegularizationPath",
-    "Ridge",
-    "RidgeCV",
-    "energy_of",
-    "regularization_path",
-]
+from importlib import import_module
+
+_CONTENTS = {
+    "ElasticNet": "elastic_net",
+    "ElasticNetCV": "cross_validation",
+    "Energy": "energy",
+    "Lasso": "elastic_net",
+    "LassoCV": "cross_validation",
+    "RegularizationPath": "path",
+    "Ridge": "ridge",
+    "RidgeCV": "ridge_cv",
+    "energy_of": "energy",
+    "regularization_path": "path",
+}
+
+__all__ = sorted(_CONTENTS)
+
+
+def __getattr__(name):
+    if name in _CONTENTS:
+        return getattr(import_module(f"{__name__}.{_CONTENTS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
