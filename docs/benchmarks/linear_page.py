@@ -35,6 +35,20 @@ Written by `docs/benchmarks/linear.py` from `linear.csv`; its `--help` says how 
 """
 
 
+WHY = """
+What holds it there:
+
+- *Small data* (1000×20, diabetes of degree 2): a call is mostly Python. scikit-learn's `validate_data`, which
+  scikit-learn and skreg both call, is a quarter of a warm call, and the rest takes both as long
+  (`small_fits.py`); skein-glm's whole call takes a fifth of scikit-learn's.
+- *alpha_max/100 on tall data*: the Gram matrix of the support, at the rate of a matrix product, is most of the
+  time. The peers stop at a gap of 1e-6, skreg goes on to rounding.
+- *RidgeCV, leave-one-out, on wide data*: scikit-learn also makes one kernel and one decomposition. Where the
+  smallest alpha is below 1e-7 of the largest eigenvalue, skreg takes singular values instead of eigenvalues:
+  they cost several times as much and keep the digits that such an alpha needs.
+"""
+
+
 def machine_file(path):
     """Return where the machine's figures are kept, beside the CSV."""
     return path.with_name(path.stem + "_machine.json")
@@ -287,7 +301,7 @@ def write(path):
             parts += [summary(tasks), chosen_alphas(tasks)]
             parts.append("### Seconds (relative gap)\n")
             parts += [f"#### {name}\n\n{task_table(cells)}" for name, cells in tasks.items()]
-            parts += ["### Where skreg is behind\n", behind(tasks, machine)]
+            parts += ["### Where skreg is behind\n", behind(tasks, machine), WHY]
             parts += ["### Peak memory of a fit, in multiples of X's bytes\n", memory(tasks)]
             parts += ["### First calls, versions, errors\n", remarks(tasks)]
         if grown:
