@@ -41,8 +41,8 @@ What holds it there:
 - *Small data* (1000×20, diabetes of degree 2): a call is mostly Python. scikit-learn's `validate_data`, which
   scikit-learn and skreg both call, is a quarter of a warm call, and the rest takes both as long
   (`small_fits.py`); skein-glm's whole call takes a fifth of scikit-learn's.
-- *alpha_max/100 on tall data*: the Gram matrix of the support, at the rate of a matrix product, is most of the
-  time. The peers stop at a gap of 1e-6, skreg goes on to rounding.
+- *alpha_max/100 on tall data*: the Gram matrix of the support, at the rate of a matrix product, is most of
+  the time. The peers stop at a gap of 1e-6, skreg goes on to rounding.
 - *RidgeCV, leave-one-out, on wide data*: scikit-learn also makes one kernel and one decomposition. Where the
   smallest alpha is below 1e-7 of the largest eigenvalue, skreg takes singular values instead of eigenvalues:
   they cost several times as much and keep the digits that such an alpha needs.
