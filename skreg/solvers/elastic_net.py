@@ -130,9 +130,10 @@ class TargetSolver:
         self.target = target
         self.null = 0.5 * float(problem.b_squared[target])
         self.rounding = ROUNDING * float(np.sqrt(2.0 * self.null))
-        self.working = WorkingSet(problem)
         if isinstance(problem, SparseLeastSquares):
-            self.working = SparseWorkingSet(problem, target)
+            self.working: WorkingSet = SparseWorkingSet(problem, target)
+        else:
+            self.working = WorkingSet(problem)
         self.w = start.copy()
         self._look()
 

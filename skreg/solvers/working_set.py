@@ -45,7 +45,6 @@ class WorkingSet:
         self._outside = np.ones(problem.n_features, dtype=bool)
         tall = problem.n_rows >= problem.n_features
         self._growth = _TALL_GROWTH if tall else _WIDE_GROWTH
-        self._n_columns = int(np.count_nonzero(problem.x_scale))
         self._gram = np.empty((0, 0))
         self._l2 = np.empty(0)
         self._allocate(0)
@@ -54,11 +53,6 @@ class WorkingSet:
     def size(self) -> int:
         """Number of columns in the set."""
         return self.index.size
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every column that has variance is in the set."""
-        return self.size == self._n_columns
 
     def complete(self) -> None:
         """Take in every column that has variance."""
