@@ -4,6 +4,8 @@
 - ``"variance-scaled"``: σ² is unknown and scales the prior too; the modes agree whatever σ² is.
 - ``"plug-in"``: σ² is unknown in the likelihood, and the prior's scale is fixed at an estimate σ̂²; the
   modes agree at σ = σ̂.
+- ``SDScaled(rate)``: σ² is unknown, and the Lasso's prior scales with σ instead of σ²; its rate takes the
+  place of alpha, and the modes agree for no σ in particular.
 """
 
 from __future__ import annotations
@@ -16,9 +18,51 @@ import numpy as np
 
 from skreg.linear_model.energy import Energy
 
-__all__ = ["NoiseModel", "degrees_of_freedom", "noise_model", "plug_in_variance", "typical_size"]
+__all__ = [
+    "Noise",
+    "NoiseModel",
+    "SDScaled",
+    "degrees_of_freedom",
+    "noise_model",
+    "plug_in_variance",
+    "typical_size",
+]
 
-Contract = Literal["known", "variance-scaled", "plug-in"]
+Contract = Literal["known", "variance-scaled", "plug-in", "sd-scaled"]
+
+
+@dataclass(frozen=True)
+class SDScaled:
+    """The contract of the original Bayesian Lasso: coef | σ ~ Laplace(0, scale σ/rate).
+
+    Parameters
+    ----------
+    rate : float
+        The Laplace prior's rate λ > 0 in units of σ; it takes the place of the estimator's alpha.
+
+    Raises
+    ------
+    ValueError
+        If `rate` is not a finite number > 0.
+
+    References
+    ----------
+    Park, T. and Casella, G. (2008). The Bayesian Lasso, JASA 103(482), 681-686.
+
+    Examples
+    --------
+    >>> SDScaled(rate=0.237)
+    SDScaled(rate=0.237)
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.rate) and math.isfinite(self.rate) and self.rate > 0):
+            raise ValueError(f"rate must be a finite number > 0, got {self.rate!r}.")
+
+
+Noise = float | str | SDScaled | None
 
 
 @dataclass(frozen=True)
@@ -27,23 +71,28 @@ class NoiseModel:
 
     Parameters
     ----------
-    contract : {"known", "variance-scaled", "plug-in"}
+    contract : {"known", "variance-scaled", "plug-in", "sd-scaled"}
         Which contract.
     sigma : float or None
         The known σ, or the estimate σ̂ of the plug-in contract, in the units of y; None if the prior
         scales with an unknown σ.
     prior : tuple of two floats or None
         (a0, b0) of σ² ~ InvGamma(a0, b0), b0 in the units of y²; None if σ is known.
+    rate : float or None
+        The rate of an `SDScaled` contract, else None.
     """
 
     contract: Contract
     sigma: float | None = None
     prior: tuple[float, float] | None = None
+    rate: float | None = None
 
     def __str__(self) -> str:
         if self.prior is None:
             return f"σ = {self.sigma:.4g}, known"
         unknown = "σ² ~ InvGamma({:.4g}, {:.4g})".format(*self.prior)
+        if self.rate is not None:
+            return f"sd-scaled, {unknown}, the prior's scale is σ/{self.rate:.4g}"
         if self.sigma is None:
             return f"variance-scaled, {unknown}, which scales the prior too"
         return f"plug-in, {unknown} with the prior's scale at σ̂ = {self.sigma:.4g}"
@@ -54,8 +103,9 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
 
     Parameters
     ----------
-    noise : float or {"variance-scaled", "plug-in"}
-        σ (not σ²) if it is known, or one of the two contracts for an unknown σ.
+    noise : float, {"variance-scaled", "plug-in"}, SDScaled or None
+        σ (not σ²) if it is known, or one of the contracts for an unknown σ. None is ``"plug-in"`` where the
+        fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
     noise_prior : tuple of two floats or None
         (a0, b0) of σ² ~ InvGamma(a0, b0). By default (½, ½ (s/10)²), where s² = Σ sᵢ(yᵢ − ȳ)²/n₊ is the
         variance of y: it weighs as much as one more row would whose residual is a tenth of the standard
@@ -87,19 +137,27 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
     >>> print(noise_model("variance-scaled", (1.0, 0.5), energy))
     variance-scaled, σ² ~ InvGamma(1, 0.5), which scales the prior too
     """
+    if noise is None:
+        noise = "plug-in" if _estimate_variance(energy)[0] is not None else "variance-scaled"
+    wanted = 'noise must be "variance-scaled", "plug-in", SDScaled(rate) or a number (σ, if it is known)'
+    if isinstance(noise, SDScaled):
+        if energy.penalty.l1 == 0 or energy.penalty.l2 != 0:
+            raise ValueError(
+                f"noise={noise!r} is a contract of the Lasso, and the estimator is {energy.label}: "
+                'take noise="variance-scaled" or "plug-in".'
+            )
+        return NoiseModel(
+            "sd-scaled", None, _check_noise_prior(noise_prior, energy, proper=proper), noise.rate
+        )
     if isinstance(noise, str):
         if noise not in ("variance-scaled", "plug-in"):
-            raise ValueError(
-                f'noise must be "variance-scaled", "plug-in" or a number (σ, if it is known), got {noise!r}.'
-            )
+            raise ValueError(f"{wanted}, got {noise!r}.")
         prior = _check_noise_prior(noise_prior, energy, proper=proper)
         if noise == "variance-scaled":
             return NoiseModel("variance-scaled", None, prior)
         return NoiseModel("plug-in", math.sqrt(plug_in_variance(energy)), prior)
     if not _is_number(noise):
-        raise TypeError(
-            f'noise must be "variance-scaled", "plug-in" or a number (σ, if it is known), got {noise!r}.'
-        )
+        raise TypeError(f"{wanted}, got {noise!r}.")
     if not (math.isfinite(noise) and noise > 0):
         raise ValueError(f"noise, the known σ, must be finite and > 0, got {noise!r}.")
     if noise_prior is not None:
@@ -170,20 +228,25 @@ def plug_in_variance(energy: Energy) -> float:
     ValueError
         If the fit leaves no degrees of freedom, or no residual.
     """
+    variance, why = _estimate_variance(energy)
+    if variance is None:
+        raise ValueError(f'noise="plug-in" {why}: take noise="variance-scaled", or a number for σ.')
+    return variance
+
+
+def _estimate_variance(energy: Energy) -> tuple[float | None, str]:
+    """Estimate σ̂², or say why it cannot be."""
     used = degrees_of_freedom(energy)
     left = energy.n_samples - used
     if left < 1e-8 * energy.n_samples:
-        raise ValueError(
-            f'noise="plug-in" needs residual degrees of freedom, and {energy.label} uses {used:.6g} of '
-            f'{energy.n_samples} rows: take a larger alpha, noise="variance-scaled", or a number for σ.'
+        return None, (
+            f"needs residual degrees of freedom, and {energy.label} uses {used:.6g} of "
+            f"{energy.n_samples} rows (a larger alpha uses fewer)"
         )
     variance = float(energy.sample_weight @ energy.residual(energy.coef) ** 2) / left
     if not variance > (1e-14 * typical_size(energy)) ** 2:
-        raise ValueError(
-            f'noise="plug-in" estimates σ from the residuals, and {energy.label} leaves none: '
-            'take noise="variance-scaled", or a number for σ.'
-        )
-    return variance
+        return None, f"estimates σ from the residuals, and {energy.label} leaves none"
+    return variance, ""
 
 
 def typical_size(energy: Energy) -> float:

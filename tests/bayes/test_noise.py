@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from skreg import ElasticNet, Lasso, Ridge, energy_of
-from skreg.bayes.noise import degrees_of_freedom, noise_model, plug_in_variance, typical_size
+from skreg.bayes.noise import SDScaled, degrees_of_freedom, noise_model, plug_in_variance, typical_size
 
 
 def hat_trace(energy, columns, l2):
@@ -103,7 +103,8 @@ def test_typical_size_of_y_is_never_zero(small):
         (-1, None, ValueError, r"noise.*> 0"),
         (np.inf, None, ValueError, r"noise.*finite"),
         (True, None, TypeError, r"noise"),
-        (None, None, TypeError, r"noise.*None"),
+        ([1.0], None, TypeError, r"noise.*\[1\.0\]"),
+        (SDScaled(1.0), None, ValueError, r"noise.*contract of the Lasso.*Ridge"),
         (1.0, (1.0, 1.0), ValueError, r"noise_prior.*no use.*σ is known"),
         ("variance-scaled", (0, 0), ValueError, r"noise_prior.*improper"),
         ("variance-scaled", (1.0, -1.0), ValueError, r"noise_prior.*> 0"),
@@ -130,3 +131,18 @@ def test_contracts_read_as_sentences(small):
     assert str(noise_model(2, None, energy)) == "σ = 2, known"
     assert "scales the prior too" in str(noise_model("variance-scaled", (1, 2), energy))
     assert "σ̂ = " in str(noise_model("plug-in", (1, 2), energy))
+
+
+def test_the_default_contract_estimates_sigma_where_it_can_be_estimated(small):
+    X, y, _ = small
+    assert noise_model(None, None, energy_of(Ridge(), X, y)).contract == "plug-in"
+    saturated = energy_of(Ridge(alpha=0.0), X[:4], y[:4])  # four rows, four parameters
+    assert noise_model(None, None, saturated).contract == "variance-scaled"
+
+
+def test_a_prior_scaled_by_sigma_has_a_rate_above_zero(small):
+    X, y, _ = small
+    assert noise_model(SDScaled(0.5), (1, 2), energy_of(Lasso(), X, y)).rate == 0.5
+    for rate in (0.0, -1.0, np.nan, "1", True):
+        with pytest.raises(ValueError, match="rate must be a finite number > 0"):
+            SDScaled(rate)
