@@ -28,6 +28,7 @@ from skreg.bayes.scaled_posterior import ScaledPosterior, scaled_posterior
 from skreg.linear_model._tasks import tasks_at_once
 from skreg.linear_model.energy import Energy
 from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.svd import thin_svd
 
 __all__ = ["draw_gibbs"]
 
@@ -42,6 +43,10 @@ _BLOCK = 2**16
 # Columns by rows are shorter than the Gram matrix's by this factor before they are taken instead: a site
 # update reads a column of residuals twice, and one of the Gram matrix once.
 _WIDE = 2.0
+# Rows are linearly independent if no singular value is below this part of the largest.
+_FULL_RANK = 1e-6
+# Site updates that are done before threads for the chains would have started.
+_WORTH_THREADS = 500_000
 
 
 def draw_gibbs(
@@ -87,12 +92,13 @@ def draw_gibbs(
         posterior = scaled_posterior(energy, noise)
         start = _Start(posterior, energy)
         walks = [_Walk(posterior, start, rng, energy.alpha, alpha_prior, report) for rng in generators]
-        with tasks_at_once(n_jobs) as at_once:
+        tune = 3 * _PILOT if tune is None else tune
+        updates = 2 * len(walks) * (draws + tune) * energy.n_features
+        with tasks_at_once(n_jobs if updates > _WORTH_THREADS else 1) as at_once:
 
             def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
                 return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
 
-            tune = 3 * _PILOT if tune is None else tune
             mirrored, left = 3, tune
             if tune >= 2 * _PILOT:
                 advance(_PILOT, 1, keep=False)
@@ -140,6 +146,7 @@ class _Start:
         self.mode = problem.coef_to_scaled(energy.coef[None, :])[:, 0]
         if penalty.positive:
             self.mode = np.maximum(self.mode, 0.0)
+        inverse = _right_inverse(matrix, posterior.degrees) if rows else np.empty((0, 0))
         g, squares = problem.correlation(self.mode[:, None], slice(None))
         state = problem.residual(self.mode[:, None], slice(None)) if rows else g
         self.curvature = np.maximum(curvature, 0.0)
@@ -163,8 +170,18 @@ class _Start:
             "net_count": scaled_net[1],
             "centres": np.stack([self.mode, np.zeros(p)]),
             "centre_states": np.stack([state[:, 0], origin]),
+            "inverse": inverse,
+            "rank": posterior.degrees,
             "centre_half": 0.5 * np.array([squares[0], problem.b_squared[0]]),
         }
+
+
+def _right_inverse(matrix: FloatArray, rank: int) -> FloatArray:
+    """Compute A⁺ if every residual can be fitted away, so that AA⁺r = r; else an empty matrix."""
+    left, values, right = thin_svd(matrix)
+    if not values[rank - 1] > _FULL_RANK * values[0]:
+        return np.empty((0, 0))
+    return np.asfortranarray((right[:rank].T / values[:rank]) @ left[:, :rank].T)
 
 
 def _contract(posterior: ScaledPosterior) -> tuple[int, float]:
@@ -243,7 +260,9 @@ class _Walk:
         """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
         shape, rate = self.alpha_prior
         posterior = self.posterior
-        divisor = self.start.arguments["prior_variance"] if posterior.noise.contract == "plug-in" else variance
+        divisor = (
+            self.start.arguments["prior_variance"] if posterior.noise.contract == "plug-in" else variance
+        )
         energy = penalty / self.alpha  # the penalty at alpha = 1
 
         def log_density(log_alpha: float) -> float:
