@@ -111,13 +111,14 @@ def draw_gibbs(
     coef = posterior.to_data(coef)
     sigma = np.sqrt(record[..., 0]) / posterior.unit
     alpha = None if alpha_prior is None else np.stack([path.alpha for path in paths])
+    multiple = 1.0 if alpha is None else alpha / energy.alpha
     return Draws(
         coef=coef,
         intercept=draw_intercepts(energy, coef, sigma, generators),
         sigma=sigma,
         method="gibbs",
         alpha=alpha,
-        stats={"lp": _log_density(posterior, record, 1.0 if alpha is None else alpha / energy.alpha)},
+        stats={"lp": posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)},
         settings={"mirrored_sweeps": mirrored, "tune": tune},
     )
 
@@ -152,7 +153,7 @@ class _Start:
         self.curvature = np.maximum(curvature, 0.0)
         self.variance = max(float(squares[0]) / max(posterior.degrees, 1), 1e-6 * problem.b_squared[0], 1e-12)
         if posterior.noise.contract == "known":
-            self.variance = posterior.sigma**2
+            self.variance = posterior.given_variance
         contract, shape = _contract(posterior)
         self.shape = shape if contract in (Contract.SCALED, Contract.FIXED) else None
         scaled_net = posterior.net_ratios if contract == Contract.SCALED_NET else (np.empty(0), np.empty(0))
@@ -165,7 +166,7 @@ class _Start:
             "contract": contract,
             "shape": shape,
             "scale": posterior.prior[1],
-            "prior_variance": posterior.sigma**2 if contract == Contract.FIXED else 1.0,
+            "prior_variance": posterior.given_variance,
             "n_penalized": posterior.n_penalized,
             "net_count": scaled_net[1],
             "centres": np.stack([self.mode, np.zeros(p)]),
@@ -258,17 +259,16 @@ class _Walk:
 
     def _draw_alpha(self, variance: float, half: float, penalty: float) -> None:
         """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
+        assert self.alpha_prior is not None  # or nothing calls this
         shape, rate = self.alpha_prior
         posterior = self.posterior
-        divisor = (
-            self.start.arguments["prior_variance"] if posterior.noise.contract == "plug-in" else variance
-        )
+        divisor = posterior.divisor(variance)
         energy = penalty / self.alpha  # the penalty at alpha = 1
 
         def log_density(log_alpha: float) -> float:
             alpha = math.exp(log_alpha)
-            normalizer = posterior.log_normalizer(np.float64(divisor), alpha / self.first_alpha)
-            return shape * log_alpha - (rate + energy / divisor) * alpha - float(normalizer)
+            normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
+            return float(shape * log_alpha - (rate + energy / divisor) * alpha - normalizer)
 
         width = 2.0 / math.sqrt(shape + posterior.n_penalized)
         self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
@@ -302,20 +302,3 @@ def _mirrored_sweeps(paths: list[_Path]) -> int:
         np.min(convergence(np.stack([path.record[:, :1] for path in paths])).ess_bulk),
     )
     return next(sweeps for share, sweeps in _MIRRORED if smallest > share * n_draws or share == 0.0)
-
-
-def _log_density(posterior: ScaledPosterior, record: FloatArray, scale: FloatArray | float) -> FloatArray:
-    """Log density of (w, σ²) given y, up to a constant."""
-    variance, half, penalty = np.moveaxis(record, -1, 0)
-    b0 = posterior.prior[1]
-    match posterior.noise.contract:
-        case "known":
-            return -(half + penalty) / variance
-        case "plug-in":
-            divisor = np.float64(posterior.sigma**2)
-        case "sd-scaled":
-            divisor = np.sqrt(variance)
-        case _:
-            divisor = variance
-    prior = -penalty / divisor - posterior.log_normalizer(divisor, scale)
-    return prior - (posterior.shape + 1.0) * np.log(variance) - (b0 + half) / variance
