@@ -1822,7 +1822,7 @@ struct __pyx_memoryview_obj;
 struct __pyx_memoryviewslice_obj;
 struct __pyx_t_5skreg_5bayes_8_kernels_Line;
 
-/* "skreg/bayes/_kernels.pyx":38
+/* "skreg/bayes/_kernels.pyx":36
  * 
  * # What  is, and what the penalty is divided by:
  * cpdef enum Contract:             # <<<<<<<<<<<<<<
@@ -1837,11 +1837,11 @@ enum __pyx_t_5skreg_5bayes_8_kernels_Contract {
   __pyx_e_5skreg_5bayes_8_kernels_SD_SCALED
 };
 
-/* "skreg/bayes/_kernels.pyx":163
+/* "skreg/bayes/_kernels.pyx":161
  * 
  * 
  * cdef struct Line:             # <<<<<<<<<<<<<<
- *     # Along w() = base + direction: r = half + slope + curvature,  l2 w = (q + (q + q))
+ *     # A line w() = base + direction: r = half + slope + curvature,  l2 w = (q + (q + q))
  *     const double *base
 */
 struct __pyx_t_5skreg_5bayes_8_kernels_Line {
@@ -1857,10 +1857,11 @@ struct __pyx_t_5skreg_5bayes_8_kernels_Line {
   double high;
   double dimension;
   double h;
+  int straight;
   int still;
 };
 
-/* "skreg/bayes/_kernels.pyx":180
+/* "skreg/bayes/_kernels.pyx":179
  * 
  * 
  * @final             # <<<<<<<<<<<<<<
@@ -1890,9 +1891,12 @@ struct __pyx_obj_5skreg_5bayes_8_kernels_Chain {
   double prior_variance;
   double half_penalized;
   __Pyx_memviewslice inverse;
+  __Pyx_memviewslice directions;
+  __Pyx_memviewslice direction_images;
   __Pyx_memviewslice w;
   __Pyx_memviewslice state;
   __Pyx_memviewslice base;
+  __Pyx_memviewslice base_state;
   __Pyx_memviewslice direction;
   __Pyx_memviewslice direction_state;
   __Pyx_memviewslice zero;
@@ -1983,7 +1987,7 @@ struct __pyx_memoryviewslice_obj {
 
 
 
-/* "skreg/bayes/_kernels.pyx":180
+/* "skreg/bayes/_kernels.pyx":179
  * 
  * 
  * @final             # <<<<<<<<<<<<<<
@@ -1992,6 +1996,7 @@ struct __pyx_memoryviewslice_obj {
 */
 
 struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain {
+  Py_ssize_t (*most_uniforms)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int __pyx_skip_dispatch);
   double (*uniform)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
   double (*tied)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
   void (*refresh)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
@@ -2001,10 +2006,12 @@ struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain {
   double (*slice)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
   void (*stretch)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int);
   void (*stretch_residual)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
-  void (*move_along)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int);
+  void (*slide)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
+  void (*move_along)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int, double);
   void (*draw_variance)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double);
 };
 static struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain *__pyx_vtabptr_5skreg_5bayes_8_kernels_Chain;
+static Py_ssize_t __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int __pyx_skip_dispatch);
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
@@ -2014,7 +2021,8 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
-static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int);
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int, double);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double);
 
 
@@ -2942,6 +2950,16 @@ static CYTHON_INLINE int __Pyx_IterFinish(void);
 /* UnpackItemEndCheck.proto */
 static int __Pyx_IternextUnpackEndCheck(PyObject *retval, Py_ssize_t expected);
 
+/* PyObjectVectorcallKwds.proto */
+#if CYTHON_VECTORCALL
+#define __Pyx_Object_VectorcallKwds PyObject_Vectorcall
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i);
+#else
+#define __Pyx_Object_VectorcallKwds __Pyx_PyObject_FastCallDict
+CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n);
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i);
+#endif
+
 /* WriteUnraisableException.proto */
 static void __Pyx_WriteUnraisable(const char *name, int clineno,
                                   int lineno, const char *filename,
@@ -3241,16 +3259,6 @@ static int __Pyx_CyFunction_InitClassCell(PyObject *cyfunctions, PyObject *class
 /* Globals.proto */
 static PyObject* __Pyx_Globals(void);
 
-/* PyObjectVectorcallKwds.proto */
-#if CYTHON_VECTORCALL
-#define __Pyx_Object_VectorcallKwds PyObject_Vectorcall
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i);
-#else
-#define __Pyx_Object_VectorcallKwds __Pyx_PyObject_FastCallDict
-CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n);
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i);
-#endif
-
 /* ImportFrom.export */
 static PyObject* __Pyx_ImportFrom(PyObject* module, PyObject* name);
 
@@ -3479,6 +3487,12 @@ __pyx_memoryview_copy_new_contig(const __Pyx_memviewslice *from_mvs,
                                  Py_ssize_t sizeof_dtype, int contig_flag,
                                  int dtype_is_object);
 
+/* CIntFromPy.proto */
+static CYTHON_INLINE int __Pyx_PyLong_As_int(PyObject *);
+
+/* CIntFromPy.proto */
+static CYTHON_INLINE enum __pyx_t_5skreg_5bayes_8_kernels_Contract __Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(PyObject *);
+
 /* PyObjectVectorcallMethodKwds.proto (used by CIntToPy) */
 #if CYTHON_VECTORCALL
 #define __Pyx_Object_VectorcallMethodKwds PyObject_VectorcallMethod
@@ -3488,12 +3502,6 @@ static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *con
 
 /* CIntToPy.proto */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE int __Pyx_PyLong_As_int(PyObject *);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE enum __pyx_t_5skreg_5bayes_8_kernels_Contract __Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(PyObject *);
 
 /* CIntToPy.proto */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_int(int value);
@@ -3622,6 +3630,7 @@ static PyObject *__pyx_memoryview__get_base(struct __pyx_memoryview_obj *__pyx_v
 static PyObject *__pyx_memoryviewslice_convert_item_to_object(struct __pyx_memoryviewslice_obj *__pyx_v_self, char *__pyx_v_itemp); /* proto*/
 static PyObject *__pyx_memoryviewslice_assign_item_from_object(struct __pyx_memoryviewslice_obj *__pyx_v_self, char *__pyx_v_itemp, PyObject *__pyx_v_value); /* proto*/
 static PyObject *__pyx_memoryviewslice__get_base(struct __pyx_memoryviewslice_obj *__pyx_v_self); /* proto*/
+static Py_ssize_t __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED int __pyx_skip_dispatch); /* proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
@@ -3631,7 +3640,8 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *__pyx_v_line, double __pyx_v_width); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_centre, int __pyx_v_h); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_h); /* proto*/
-static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h); /* proto*/
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_k); /* proto*/
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h, double __pyx_v_width); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, double __pyx_v_gamma); /* proto*/
 
 /* Module declarations from "libc.math" */
@@ -3786,10 +3796,12 @@ static PyObject *__pyx_pf___pyx_memoryviewslice___reduce_cython__(CYTHON_UNUSED 
 static PyObject *__pyx_pf___pyx_memoryviewslice_2__setstate_cython__(CYTHON_UNUSED struct __pyx_memoryviewslice_obj *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state); /* proto */
 static PyObject *__pyx_pf_15View_dot_MemoryView___pyx_unpickle_Enum(CYTHON_UNUSED PyObject *__pyx_self, PyObject *__pyx_v___pyx_type, long __pyx_v___pyx_checksum, PyObject *__pyx_v___pyx_state); /* proto */
 static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_matrix, PyObject *__pyx_v_rows, PyObject *__pyx_v_curvature, PyObject *__pyx_v_l1, PyObject *__pyx_v_l2, PyObject *__pyx_v_positive, PyObject *__pyx_v_contract, PyObject *__pyx_v_shape, PyObject *__pyx_v_scale, PyObject *__pyx_v_prior_variance, PyObject *__pyx_v_n_penalized, PyObject *__pyx_v_net_ratio, PyObject *__pyx_v_net_count, PyObject *__pyx_v_centres, PyObject *__pyx_v_centre_states, PyObject *__pyx_v_centre_half, PyObject *__pyx_v_inverse, PyObject *__pyx_v_rank, PyObject *__pyx_v_w, PyObject *__pyx_v_variance); /* proto */
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirrored, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2slide_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_directions, PyObject *__pyx_v_images); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirrored, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
 static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_8__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_10__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state); /* proto */
 static PyObject *__pyx_tp_new__initialisation_5skreg_5bayes_8_kernels_Chain(PyObject *o, 
 #if CYTHON_VECTORCALL_TPNEW
     PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
@@ -3954,10 +3966,10 @@ namespace {
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_pop;
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_values;
     PyObject *__pyx_slice[1];
-    PyObject *__pyx_tuple[4];
-    PyObject *__pyx_codeobj_tab[5];
-    PyObject *__pyx_string_tab[177];
-    PyObject *__pyx_number_tab[5];
+    PyObject *__pyx_tuple[6];
+    PyObject *__pyx_codeobj_tab[7];
+    PyObject *__pyx_string_tab[187];
+    PyObject *__pyx_number_tab[6];
 /* #### Code section: module_state_contents ### */
 /* PyFrozenDict.module_state_decls */
 #if CYTHON_COMPILING_IN_LIMITED_API
@@ -4040,154 +4052,165 @@ static __pyx_mstatetype * const __pyx_mstate_global = &__pyx_mstate_global_stati
 #define __pyx_n_u_Chain __pyx_string_tab[31]
 #define __pyx_n_u_Chain___reduce_cython __pyx_string_tab[32]
 #define __pyx_n_u_Chain___setstate_cython __pyx_string_tab[33]
-#define __pyx_n_u_Chain_run __pyx_string_tab[34]
-#define __pyx_n_u_Contract __pyx_string_tab[35]
-#define __pyx_n_u_Ellipsis __pyx_string_tab[36]
-#define __pyx_n_u_EnumBase __pyx_string_tab[37]
-#define __pyx_n_u_FIXED __pyx_string_tab[38]
-#define __pyx_n_u_IntEnum __pyx_string_tab[39]
-#define __pyx_n_u_KNOWN __pyx_string_tab[40]
-#define __pyx_n_u_SCALED __pyx_string_tab[41]
-#define __pyx_n_u_SCALED_NET __pyx_string_tab[42]
-#define __pyx_n_u_SD_SCALED __pyx_string_tab[43]
-#define __pyx_n_u_Sequence __pyx_string_tab[44]
-#define __pyx_n_u_UNIFORMS_OF_LINES __pyx_string_tab[45]
-#define __pyx_n_u_View_MemoryView __pyx_string_tab[46]
-#define __pyx_n_u_Pyx_FlexibleEnumBase __pyx_string_tab[47]
-#define __pyx_n_u_Pyx_FlexibleEnumBase___repr __pyx_string_tab[48]
-#define __pyx_n_u_Pyx_FlexibleEnumBase__missing __pyx_string_tab[49]
-#define __pyx_n_u_Pyx_PyDict_NextRef __pyx_string_tab[50]
-#define __pyx_n_u_annotate __pyx_string_tab[51]
-#define __pyx_n_u_class __pyx_string_tab[52]
-#define __pyx_n_u_class_getitem __pyx_string_tab[53]
-#define __pyx_n_u_dict __pyx_string_tab[54]
-#define __pyx_n_u_doc __pyx_string_tab[55]
-#define __pyx_n_u_func __pyx_string_tab[56]
-#define __pyx_n_u_getstate __pyx_string_tab[57]
-#define __pyx_n_u_import __pyx_string_tab[58]
-#define __pyx_n_u_main __pyx_string_tab[59]
-#define __pyx_n_u_metaclass __pyx_string_tab[60]
-#define __pyx_n_u_module __pyx_string_tab[61]
-#define __pyx_n_u_mro_entries __pyx_string_tab[62]
-#define __pyx_n_u_name_2 __pyx_string_tab[63]
-#define __pyx_n_u_new __pyx_string_tab[64]
-#define __pyx_n_u_prepare __pyx_string_tab[65]
-#define __pyx_n_u_pyx_checksum __pyx_string_tab[66]
-#define __pyx_n_u_pyx_state __pyx_string_tab[67]
-#define __pyx_n_u_pyx_type __pyx_string_tab[68]
-#define __pyx_n_u_pyx_unpickle_Enum __pyx_string_tab[69]
-#define __pyx_n_u_pyx_vtable __pyx_string_tab[70]
-#define __pyx_n_u_qualname __pyx_string_tab[71]
-#define __pyx_n_u_reduce __pyx_string_tab[72]
-#define __pyx_n_u_reduce_cython __pyx_string_tab[73]
-#define __pyx_n_u_reduce_ex __pyx_string_tab[74]
-#define __pyx_n_u_repr __pyx_string_tab[75]
-#define __pyx_n_u_set_name __pyx_string_tab[76]
-#define __pyx_n_u_setstate __pyx_string_tab[77]
-#define __pyx_n_u_setstate_cython __pyx_string_tab[78]
-#define __pyx_n_u_test __pyx_string_tab[79]
-#define __pyx_n_u_is_coroutine __pyx_string_tab[80]
-#define __pyx_n_u_missing __pyx_string_tab[81]
-#define __pyx_n_u_name __pyx_string_tab[82]
-#define __pyx_n_u_value2member_map __pyx_string_tab[83]
-#define __pyx_n_u_value_2 __pyx_string_tab[84]
-#define __pyx_n_u_abc __pyx_string_tab[85]
-#define __pyx_n_u_allocate_buffer __pyx_string_tab[86]
-#define __pyx_n_u_array __pyx_string_tab[87]
-#define __pyx_n_u_asyncio_coroutines __pyx_string_tab[88]
-#define __pyx_n_u_base __pyx_string_tab[89]
-#define __pyx_n_u_c __pyx_string_tab[90]
-#define __pyx_n_u_centre_half __pyx_string_tab[91]
-#define __pyx_n_u_centre_states __pyx_string_tab[92]
-#define __pyx_n_u_centres __pyx_string_tab[93]
-#define __pyx_n_u_cline_in_traceback __pyx_string_tab[94]
-#define __pyx_n_u_cls __pyx_string_tab[95]
-#define __pyx_n_u_coef __pyx_string_tab[96]
-#define __pyx_n_u_contract __pyx_string_tab[97]
-#define __pyx_n_u_count __pyx_string_tab[98]
-#define __pyx_n_u_curvature __pyx_string_tab[99]
-#define __pyx_n_u_done __pyx_string_tab[100]
-#define __pyx_n_u_dtype_is_object __pyx_string_tab[101]
-#define __pyx_n_u_empty __pyx_string_tab[102]
-#define __pyx_n_u_encode __pyx_string_tab[103]
-#define __pyx_n_u_enum __pyx_string_tab[104]
-#define __pyx_n_u_enumerate __pyx_string_tab[105]
-#define __pyx_n_u_error __pyx_string_tab[106]
-#define __pyx_n_u_flags __pyx_string_tab[107]
-#define __pyx_n_u_format __pyx_string_tab[108]
-#define __pyx_n_u_fortran __pyx_string_tab[109]
-#define __pyx_n_u_gamma __pyx_string_tab[110]
-#define __pyx_n_u_gammas __pyx_string_tab[111]
-#define __pyx_n_u_get __pyx_string_tab[112]
-#define __pyx_n_u_i __pyx_string_tab[113]
-#define __pyx_n_u_id __pyx_string_tab[114]
-#define __pyx_n_u_index __pyx_string_tab[115]
-#define __pyx_n_u_inverse __pyx_string_tab[116]
-#define __pyx_n_u_items __pyx_string_tab[117]
-#define __pyx_n_u_itemsize __pyx_string_tab[118]
-#define __pyx_n_u_k __pyx_string_tab[119]
-#define __pyx_n_u_l1 __pyx_string_tab[120]
-#define __pyx_n_u_l2 __pyx_string_tab[121]
-#define __pyx_n_u_matrix __pyx_string_tab[122]
-#define __pyx_n_u_memview __pyx_string_tab[123]
-#define __pyx_n_u_mills_table __pyx_string_tab[124]
-#define __pyx_n_u_mirrored __pyx_string_tab[125]
-#define __pyx_n_u_mode __pyx_string_tab[126]
-#define __pyx_n_u_module_2 __pyx_string_tab[127]
-#define __pyx_n_u_n_draws __pyx_string_tab[128]
-#define __pyx_n_u_n_penalized __pyx_string_tab[129]
-#define __pyx_n_u_name_3 __pyx_string_tab[130]
-#define __pyx_n_u_ndim __pyx_string_tab[131]
-#define __pyx_n_u_net_count __pyx_string_tab[132]
-#define __pyx_n_u_net_ratio __pyx_string_tab[133]
-#define __pyx_n_u_np __pyx_string_tab[134]
-#define __pyx_n_u_numpy __pyx_string_tab[135]
-#define __pyx_n_u_obj __pyx_string_tab[136]
-#define __pyx_n_u_pack __pyx_string_tab[137]
-#define __pyx_n_u_pop __pyx_string_tab[138]
-#define __pyx_n_u_positive __pyx_string_tab[139]
-#define __pyx_n_u_prior_variance __pyx_string_tab[140]
-#define __pyx_n_u_pseudo_member __pyx_string_tab[141]
-#define __pyx_n_u_quantile_table __pyx_string_tab[142]
-#define __pyx_n_u_rank __pyx_string_tab[143]
-#define __pyx_n_u_record __pyx_string_tab[144]
-#define __pyx_n_u_register __pyx_string_tab[145]
-#define __pyx_n_u_rows __pyx_string_tab[146]
-#define __pyx_n_u_run __pyx_string_tab[147]
-#define __pyx_n_u_scale __pyx_string_tab[148]
-#define __pyx_n_u_self __pyx_string_tab[149]
-#define __pyx_n_u_setdefault __pyx_string_tab[150]
-#define __pyx_n_u_shape __pyx_string_tab[151]
-#define __pyx_n_u_size __pyx_string_tab[152]
-#define __pyx_n_u_skreg_bayes__kernels __pyx_string_tab[153]
-#define __pyx_n_u_skreg_bayes_normal_tail __pyx_string_tab[154]
-#define __pyx_n_u_start __pyx_string_tab[155]
-#define __pyx_n_u_step __pyx_string_tab[156]
-#define __pyx_n_u_stop __pyx_string_tab[157]
-#define __pyx_n_u_struct __pyx_string_tab[158]
-#define __pyx_n_u_super __pyx_string_tab[159]
-#define __pyx_n_u_uniforms __pyx_string_tab[160]
-#define __pyx_n_u_unpack __pyx_string_tab[161]
-#define __pyx_n_u_update __pyx_string_tab[162]
-#define __pyx_n_u_value __pyx_string_tab[163]
-#define __pyx_n_u_value2member_map_2 __pyx_string_tab[164]
-#define __pyx_n_u_values __pyx_string_tab[165]
-#define __pyx_n_u_variance __pyx_string_tab[166]
-#define __pyx_n_u_w __pyx_string_tab[167]
-#define __pyx_n_u_worst __pyx_string_tab[168]
-#define __pyx_n_u_x __pyx_string_tab[169]
-#define __pyx_n_u_zeros __pyx_string_tab[170]
-#define __pyx_n_b_O __pyx_string_tab[171]
-#define __pyx_kp_b_pyx_t_5scipy_6linalg_11cython __pyx_string_tab[172]
-#define __pyx_kp_b_iso88591_Q __pyx_string_tab[173]
-#define __pyx_kp_b_iso88591_A_4xs_3at_a_uBiq __pyx_string_tab[174]
-#define __pyx_kp_b_iso88591_A_81E_4wa_a_A_Zq_7_5_a_G1_Kq_q_q __pyx_string_tab[175]
-#define __pyx_kp_b_iso88591_A_2Zs_c_2Rq_z_Kt81HAT_U_1_4vRvRx __pyx_string_tab[176]
+#define __pyx_n_u_Chain_most_uniforms __pyx_string_tab[34]
+#define __pyx_n_u_Chain_run __pyx_string_tab[35]
+#define __pyx_n_u_Chain_slide_along __pyx_string_tab[36]
+#define __pyx_n_u_Contract __pyx_string_tab[37]
+#define __pyx_n_u_Ellipsis __pyx_string_tab[38]
+#define __pyx_n_u_EnumBase __pyx_string_tab[39]
+#define __pyx_n_u_F __pyx_string_tab[40]
+#define __pyx_n_u_FIXED __pyx_string_tab[41]
+#define __pyx_n_u_IntEnum __pyx_string_tab[42]
+#define __pyx_n_u_KNOWN __pyx_string_tab[43]
+#define __pyx_n_u_SCALED __pyx_string_tab[44]
+#define __pyx_n_u_SCALED_NET __pyx_string_tab[45]
+#define __pyx_n_u_SD_SCALED __pyx_string_tab[46]
+#define __pyx_n_u_Sequence __pyx_string_tab[47]
+#define __pyx_n_u_View_MemoryView __pyx_string_tab[48]
+#define __pyx_n_u_Pyx_FlexibleEnumBase __pyx_string_tab[49]
+#define __pyx_n_u_Pyx_FlexibleEnumBase___repr __pyx_string_tab[50]
+#define __pyx_n_u_Pyx_FlexibleEnumBase__missing __pyx_string_tab[51]
+#define __pyx_n_u_Pyx_PyDict_NextRef __pyx_string_tab[52]
+#define __pyx_n_u_annotate __pyx_string_tab[53]
+#define __pyx_n_u_class __pyx_string_tab[54]
+#define __pyx_n_u_class_getitem __pyx_string_tab[55]
+#define __pyx_n_u_dict __pyx_string_tab[56]
+#define __pyx_n_u_doc __pyx_string_tab[57]
+#define __pyx_n_u_func __pyx_string_tab[58]
+#define __pyx_n_u_getstate __pyx_string_tab[59]
+#define __pyx_n_u_import __pyx_string_tab[60]
+#define __pyx_n_u_main __pyx_string_tab[61]
+#define __pyx_n_u_metaclass __pyx_string_tab[62]
+#define __pyx_n_u_module __pyx_string_tab[63]
+#define __pyx_n_u_mro_entries __pyx_string_tab[64]
+#define __pyx_n_u_name_2 __pyx_string_tab[65]
+#define __pyx_n_u_new __pyx_string_tab[66]
+#define __pyx_n_u_prepare __pyx_string_tab[67]
+#define __pyx_n_u_pyx_checksum __pyx_string_tab[68]
+#define __pyx_n_u_pyx_state __pyx_string_tab[69]
+#define __pyx_n_u_pyx_type __pyx_string_tab[70]
+#define __pyx_n_u_pyx_unpickle_Enum __pyx_string_tab[71]
+#define __pyx_n_u_pyx_vtable __pyx_string_tab[72]
+#define __pyx_n_u_qualname __pyx_string_tab[73]
+#define __pyx_n_u_reduce __pyx_string_tab[74]
+#define __pyx_n_u_reduce_cython __pyx_string_tab[75]
+#define __pyx_n_u_reduce_ex __pyx_string_tab[76]
+#define __pyx_n_u_repr __pyx_string_tab[77]
+#define __pyx_n_u_set_name __pyx_string_tab[78]
+#define __pyx_n_u_setstate __pyx_string_tab[79]
+#define __pyx_n_u_setstate_cython __pyx_string_tab[80]
+#define __pyx_n_u_test __pyx_string_tab[81]
+#define __pyx_n_u_is_coroutine __pyx_string_tab[82]
+#define __pyx_n_u_missing __pyx_string_tab[83]
+#define __pyx_n_u_name __pyx_string_tab[84]
+#define __pyx_n_u_value2member_map __pyx_string_tab[85]
+#define __pyx_n_u_value_2 __pyx_string_tab[86]
+#define __pyx_n_u_abc __pyx_string_tab[87]
+#define __pyx_n_u_allocate_buffer __pyx_string_tab[88]
+#define __pyx_n_u_array __pyx_string_tab[89]
+#define __pyx_n_u_asyncio_coroutines __pyx_string_tab[90]
+#define __pyx_n_u_base __pyx_string_tab[91]
+#define __pyx_n_u_c __pyx_string_tab[92]
+#define __pyx_n_u_centre_half __pyx_string_tab[93]
+#define __pyx_n_u_centre_states __pyx_string_tab[94]
+#define __pyx_n_u_centres __pyx_string_tab[95]
+#define __pyx_n_u_cline_in_traceback __pyx_string_tab[96]
+#define __pyx_n_u_cls __pyx_string_tab[97]
+#define __pyx_n_u_coef __pyx_string_tab[98]
+#define __pyx_n_u_contract __pyx_string_tab[99]
+#define __pyx_n_u_count __pyx_string_tab[100]
+#define __pyx_n_u_curvature __pyx_string_tab[101]
+#define __pyx_n_u_directions __pyx_string_tab[102]
+#define __pyx_n_u_done __pyx_string_tab[103]
+#define __pyx_n_u_dtype_is_object __pyx_string_tab[104]
+#define __pyx_n_u_empty __pyx_string_tab[105]
+#define __pyx_n_u_encode __pyx_string_tab[106]
+#define __pyx_n_u_enum __pyx_string_tab[107]
+#define __pyx_n_u_enumerate __pyx_string_tab[108]
+#define __pyx_n_u_error __pyx_string_tab[109]
+#define __pyx_n_u_flags __pyx_string_tab[110]
+#define __pyx_n_u_format __pyx_string_tab[111]
+#define __pyx_n_u_fortran __pyx_string_tab[112]
+#define __pyx_n_u_gamma __pyx_string_tab[113]
+#define __pyx_n_u_gammas __pyx_string_tab[114]
+#define __pyx_n_u_get __pyx_string_tab[115]
+#define __pyx_n_u_i __pyx_string_tab[116]
+#define __pyx_n_u_id __pyx_string_tab[117]
+#define __pyx_n_u_images __pyx_string_tab[118]
+#define __pyx_n_u_index __pyx_string_tab[119]
+#define __pyx_n_u_inverse __pyx_string_tab[120]
+#define __pyx_n_u_items __pyx_string_tab[121]
+#define __pyx_n_u_itemsize __pyx_string_tab[122]
+#define __pyx_n_u_k __pyx_string_tab[123]
+#define __pyx_n_u_l1 __pyx_string_tab[124]
+#define __pyx_n_u_l2 __pyx_string_tab[125]
+#define __pyx_n_u_line __pyx_string_tab[126]
+#define __pyx_n_u_matrix __pyx_string_tab[127]
+#define __pyx_n_u_memview __pyx_string_tab[128]
+#define __pyx_n_u_mills_table __pyx_string_tab[129]
+#define __pyx_n_u_mirrored __pyx_string_tab[130]
+#define __pyx_n_u_mode __pyx_string_tab[131]
+#define __pyx_n_u_module_2 __pyx_string_tab[132]
+#define __pyx_n_u_most_uniforms __pyx_string_tab[133]
+#define __pyx_n_u_n_draws __pyx_string_tab[134]
+#define __pyx_n_u_n_penalized __pyx_string_tab[135]
+#define __pyx_n_u_name_3 __pyx_string_tab[136]
+#define __pyx_n_u_ndim __pyx_string_tab[137]
+#define __pyx_n_u_net_count __pyx_string_tab[138]
+#define __pyx_n_u_net_ratio __pyx_string_tab[139]
+#define __pyx_n_u_np __pyx_string_tab[140]
+#define __pyx_n_u_numpy __pyx_string_tab[141]
+#define __pyx_n_u_obj __pyx_string_tab[142]
+#define __pyx_n_u_order __pyx_string_tab[143]
+#define __pyx_n_u_pack __pyx_string_tab[144]
+#define __pyx_n_u_pop __pyx_string_tab[145]
+#define __pyx_n_u_positive __pyx_string_tab[146]
+#define __pyx_n_u_prior_variance __pyx_string_tab[147]
+#define __pyx_n_u_pseudo_member __pyx_string_tab[148]
+#define __pyx_n_u_quantile_table __pyx_string_tab[149]
+#define __pyx_n_u_rank __pyx_string_tab[150]
+#define __pyx_n_u_record __pyx_string_tab[151]
+#define __pyx_n_u_register __pyx_string_tab[152]
+#define __pyx_n_u_rows __pyx_string_tab[153]
+#define __pyx_n_u_run __pyx_string_tab[154]
+#define __pyx_n_u_scale __pyx_string_tab[155]
+#define __pyx_n_u_self __pyx_string_tab[156]
+#define __pyx_n_u_setdefault __pyx_string_tab[157]
+#define __pyx_n_u_shape __pyx_string_tab[158]
+#define __pyx_n_u_size __pyx_string_tab[159]
+#define __pyx_n_u_skreg_bayes__kernels __pyx_string_tab[160]
+#define __pyx_n_u_skreg_bayes_normal_tail __pyx_string_tab[161]
+#define __pyx_n_u_slide_along __pyx_string_tab[162]
+#define __pyx_n_u_start __pyx_string_tab[163]
+#define __pyx_n_u_step __pyx_string_tab[164]
+#define __pyx_n_u_stop __pyx_string_tab[165]
+#define __pyx_n_u_struct __pyx_string_tab[166]
+#define __pyx_n_u_super __pyx_string_tab[167]
+#define __pyx_n_u_uniforms __pyx_string_tab[168]
+#define __pyx_n_u_unpack __pyx_string_tab[169]
+#define __pyx_n_u_update __pyx_string_tab[170]
+#define __pyx_n_u_value __pyx_string_tab[171]
+#define __pyx_n_u_value2member_map_2 __pyx_string_tab[172]
+#define __pyx_n_u_values __pyx_string_tab[173]
+#define __pyx_n_u_variance __pyx_string_tab[174]
+#define __pyx_n_u_w __pyx_string_tab[175]
+#define __pyx_n_u_worst __pyx_string_tab[176]
+#define __pyx_n_u_x __pyx_string_tab[177]
+#define __pyx_n_u_zeros __pyx_string_tab[178]
+#define __pyx_n_b_O __pyx_string_tab[179]
+#define __pyx_kp_b_pyx_t_5scipy_6linalg_11cython __pyx_string_tab[180]
+#define __pyx_kp_b_iso88591_Q __pyx_string_tab[181]
+#define __pyx_kp_b_iso88591_A_4xs_3at_a_uBiq __pyx_string_tab[182]
+#define __pyx_kp_b_iso88591_A_M_1_Q __pyx_string_tab[183]
+#define __pyx_kp_b_iso88591_A_t3c_2T_F_4r __pyx_string_tab[184]
+#define __pyx_kp_b_iso88591_A_81E_4wa_a_A_Zq_7_5_a_G1_Kq_q_q __pyx_string_tab[185]
+#define __pyx_kp_b_iso88591_A_2Zr_1_Zq_Kt81HAT_U_1_4vRvRxvQa __pyx_string_tab[186]
 #define __pyx_float_0_5 __pyx_number_tab[0]
 #define __pyx_int_0 __pyx_number_tab[1]
 #define __pyx_int_neg_1 __pyx_number_tab[2]
 #define __pyx_int_2 __pyx_number_tab[3]
-#define __pyx_int_136983863 __pyx_number_tab[4]
+#define __pyx_int_3 __pyx_number_tab[4]
+#define __pyx_int_136983863 __pyx_number_tab[5]
 /* #### Code section: module_state_clear ### */
 #if CYTHON_USE_MODULE_STATE
 static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
@@ -4216,10 +4239,10 @@ static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_pop.method);
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<1; ++i) { Py_CLEAR(clear_module_state->__pyx_slice[i]); }
-  for (int i=0; i<4; ++i) { Py_CLEAR(clear_module_state->__pyx_tuple[i]); }
-  for (int i=0; i<5; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<177; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
-  for (int i=0; i<5; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
+  for (int i=0; i<6; ++i) { Py_CLEAR(clear_module_state->__pyx_tuple[i]); }
+  for (int i=0; i<7; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
+  for (int i=0; i<187; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<6; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_clear_contents ### */
 /* CommonTypesMetaclass.module_state_clear */
 Py_CLEAR(clear_module_state->__pyx_CommonTypesMetaclassType);
@@ -4256,10 +4279,10 @@ static CYTHON_SMALL_CODE int __pyx_m_traverse(PyObject *m, visitproc visit, void
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_pop.method);
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<1; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_slice[i]); }
-  for (int i=0; i<4; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_tuple[i]); }
-  for (int i=0; i<5; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<177; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
-  for (int i=0; i<5; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
+  for (int i=0; i<6; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_tuple[i]); }
+  for (int i=0; i<7; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
+  for (int i=0; i<187; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<6; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_traverse_contents ### */
 /* CommonTypesMetaclass.module_state_traverse */
 Py_VISIT(traverse_module_state->__pyx_CommonTypesMetaclassType);
@@ -18961,7 +18984,7 @@ static PyObject *__pyx_unpickle_Enum__set_state(struct __pyx_MemviewEnum_obj *__
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":46
+/* "skreg/bayes/_kernels.pyx":44
  * 
  * 
  * cdef inline double larger(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -18974,7 +18997,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_larger(double __pyx_
   double __pyx_t_1;
   int __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":47
+  /* "skreg/bayes/_kernels.pyx":45
  * 
  * cdef inline double larger(double a, double b) noexcept nogil:
  *     return a if a > b else b  # libm's fmax is a call, for the sake of NaN             # <<<<<<<<<<<<<<
@@ -18996,7 +19019,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_larger(double __pyx_
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":46
+  /* "skreg/bayes/_kernels.pyx":44
  * 
  * 
  * cdef inline double larger(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19009,7 +19032,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_larger(double __pyx_
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":50
+/* "skreg/bayes/_kernels.pyx":48
  * 
  * 
  * cdef inline double smaller(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19022,7 +19045,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_smaller(double __pyx
   double __pyx_t_1;
   int __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":51
+  /* "skreg/bayes/_kernels.pyx":49
  * 
  * cdef inline double smaller(double a, double b) noexcept nogil:
  *     return a if a < b else b             # <<<<<<<<<<<<<<
@@ -19044,7 +19067,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_smaller(double __pyx
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":50
+  /* "skreg/bayes/_kernels.pyx":48
  * 
  * 
  * cdef inline double smaller(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19057,7 +19080,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_smaller(double __pyx
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":54
+/* "skreg/bayes/_kernels.pyx":52
  * 
  * 
  * cdef inline double polynomial(const double *row, double x) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19069,7 +19092,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double co
   double __pyx_v_square;
   double __pyx_r;
 
-  /* "skreg/bayes/_kernels.pyx":55
+  /* "skreg/bayes/_kernels.pyx":53
  * 
  * cdef inline double polynomial(const double *row, double x) noexcept nogil:
  *     cdef double square = x * x  # three short chains of products rather than a long one             # <<<<<<<<<<<<<<
@@ -19078,7 +19101,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double co
 */
   __pyx_v_square = (__pyx_v_x * __pyx_v_x);
 
-  /* "skreg/bayes/_kernels.pyx":56
+  /* "skreg/bayes/_kernels.pyx":54
  * cdef inline double polynomial(const double *row, double x) noexcept nogil:
  *     cdef double square = x * x  # three short chains of products rather than a long one
  *     return (row[0] + x * row[1]) + square * ((row[2] + x * row[3]) + square * (row[4] + x * row[5]))             # <<<<<<<<<<<<<<
@@ -19091,7 +19114,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double co
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":54
+  /* "skreg/bayes/_kernels.pyx":52
  * 
  * 
  * cdef inline double polynomial(const double *row, double x) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19105,7 +19128,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double co
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":59
+/* "skreg/bayes/_kernels.pyx":57
  * 
  * 
  * cdef inline double mills(double t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19120,7 +19143,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   double __pyx_r;
   int __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":63
+  /* "skreg/bayes/_kernels.pyx":61
  *     cdef double x, s
  *     cdef int i
  *     if t < 16.0:             # <<<<<<<<<<<<<<
@@ -19132,7 +19155,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":64
+    /* "skreg/bayes/_kernels.pyx":62
  *     cdef int i
  *     if t < 16.0:
  *         x = 16.0 * t             # <<<<<<<<<<<<<<
@@ -19141,7 +19164,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
     __pyx_v_x = (16.0 * __pyx_v_t);
 
-    /* "skreg/bayes/_kernels.pyx":65
+    /* "skreg/bayes/_kernels.pyx":63
  *     if t < 16.0:
  *         x = 16.0 * t
  *         i = <int>x             # <<<<<<<<<<<<<<
@@ -19150,7 +19173,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
     __pyx_v_i = ((int)__pyx_v_x);
 
-    /* "skreg/bayes/_kernels.pyx":66
+    /* "skreg/bayes/_kernels.pyx":64
  *         x = 16.0 * t
  *         i = <int>x
  *         return polynomial(MILLS + 6 * i, (x - i - 0.5) * 0.0625)             # <<<<<<<<<<<<<<
@@ -19163,7 +19186,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":63
+    /* "skreg/bayes/_kernels.pyx":61
  *     cdef double x, s
  *     cdef int i
  *     if t < 16.0:             # <<<<<<<<<<<<<<
@@ -19172,7 +19195,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":67
+  /* "skreg/bayes/_kernels.pyx":65
  *         i = <int>x
  *         return polynomial(MILLS + 6 * i, (x - i - 0.5) * 0.0625)
  *     s = 1.0 / (t * t)             # <<<<<<<<<<<<<<
@@ -19181,7 +19204,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
   __pyx_v_s = (1.0 / (__pyx_v_t * __pyx_v_t));
 
-  /* "skreg/bayes/_kernels.pyx":68
+  /* "skreg/bayes/_kernels.pyx":66
  *         return polynomial(MILLS + 6 * i, (x - i - 0.5) * 0.0625)
  *     s = 1.0 / (t * t)
  *     return (1.0 - s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - s * 945.0))))) / t             # <<<<<<<<<<<<<<
@@ -19194,7 +19217,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":59
+  /* "skreg/bayes/_kernels.pyx":57
  * 
  * 
  * cdef inline double mills(double t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19210,7 +19233,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":71
+/* "skreg/bayes/_kernels.pyx":69
  * 
  * 
  * cdef inline double quantile(double square) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19223,7 +19246,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
   int __pyx_v_i;
   double __pyx_r;
 
-  /* "skreg/bayes/_kernels.pyx":73
+  /* "skreg/bayes/_kernels.pyx":71
  * cdef inline double quantile(double square) noexcept nogil:
  *     """The z  0 with (z) = exp(square)  ."""
  *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)             # <<<<<<<<<<<<<<
@@ -19232,7 +19255,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
 */
   __pyx_v_x = (16.0 * (__pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_f_5skreg_5bayes_8_kernels_larger(sqrt(__pyx_v_square), 1.0), 19.99) - 1.0));
 
-  /* "skreg/bayes/_kernels.pyx":74
+  /* "skreg/bayes/_kernels.pyx":72
  *     """The z  0 with (z) = exp(square)  ."""
  *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
  *     cdef int i = <int>x             # <<<<<<<<<<<<<<
@@ -19241,7 +19264,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
 */
   __pyx_v_i = ((int)__pyx_v_x);
 
-  /* "skreg/bayes/_kernels.pyx":75
+  /* "skreg/bayes/_kernels.pyx":73
  *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
  *     cdef int i = <int>x
  *     return polynomial(QUANTILE + 6 * i, (x - i - 0.5) * 0.0625)             # <<<<<<<<<<<<<<
@@ -19254,7 +19277,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":71
+  /* "skreg/bayes/_kernels.pyx":69
  * 
  * 
  * cdef inline double quantile(double square) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19269,7 +19292,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":78
+/* "skreg/bayes/_kernels.pyx":76
  * 
  * 
  * cdef inline double normal_mass(double z) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19283,7 +19306,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_mass(double _
   double __pyx_t_1;
   int __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":80
+  /* "skreg/bayes/_kernels.pyx":78
  * cdef inline double normal_mass(double z) noexcept nogil:
  *     """(2) (z), the mass of exp(x) beyond z."""
  *     cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))             # <<<<<<<<<<<<<<
@@ -19292,7 +19315,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_mass(double _
 */
   __pyx_v_beyond = (exp(((-0.5 * __pyx_v_z) * __pyx_v_z)) * __pyx_f_5skreg_5bayes_8_kernels_mills(fabs(__pyx_v_z)));
 
-  /* "skreg/bayes/_kernels.pyx":81
+  /* "skreg/bayes/_kernels.pyx":79
  *     """(2) (z), the mass of exp(x) beyond z."""
  *     cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))
  *     return beyond if z >= 0.0 else ROOT_TWO_PI - beyond             # <<<<<<<<<<<<<<
@@ -19314,7 +19337,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_mass(double _
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":78
+  /* "skreg/bayes/_kernels.pyx":76
  * 
  * 
  * cdef inline double normal_mass(double z) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19328,7 +19351,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_mass(double _
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":84
+/* "skreg/bayes/_kernels.pyx":82
  * 
  * 
  * cdef inline double invert_normal_mass(double mass) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19341,7 +19364,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
   double __pyx_r;
   int __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":86
+  /* "skreg/bayes/_kernels.pyx":84
  * cdef inline double invert_normal_mass(double mass) noexcept nogil:
  *     """The z beyond which exp(x) has this mass."""
  *     cdef double other = ROOT_TWO_PI - mass             # <<<<<<<<<<<<<<
@@ -19350,7 +19373,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
 */
   __pyx_v_other = (__pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI - __pyx_v_mass);
 
-  /* "skreg/bayes/_kernels.pyx":87
+  /* "skreg/bayes/_kernels.pyx":85
  *     """The z beyond which exp(x) has this mass."""
  *     cdef double other = ROOT_TWO_PI - mass
  *     if mass <= other:             # <<<<<<<<<<<<<<
@@ -19362,7 +19385,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":88
+    /* "skreg/bayes/_kernels.pyx":86
  *     cdef double other = ROOT_TWO_PI - mass
  *     if mass <= other:
  *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))             # <<<<<<<<<<<<<<
@@ -19375,7 +19398,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":87
+    /* "skreg/bayes/_kernels.pyx":85
  *     """The z beyond which exp(x) has this mass."""
  *     cdef double other = ROOT_TWO_PI - mass
  *     if mass <= other:             # <<<<<<<<<<<<<<
@@ -19384,7 +19407,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":89
+  /* "skreg/bayes/_kernels.pyx":87
  *     if mass <= other:
  *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))
  *     return -quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(larger(other, 1e-16)))             # <<<<<<<<<<<<<<
@@ -19397,7 +19420,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":84
+  /* "skreg/bayes/_kernels.pyx":82
  * 
  * 
  * cdef inline double invert_normal_mass(double mass) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19411,7 +19434,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(d
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":92
+/* "skreg/bayes/_kernels.pyx":90
  * 
  * 
  * cdef inline double invert_mass(double t, double mass) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19431,7 +19454,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
   int __pyx_t_2;
 
 
-  /* "skreg/bayes/_kernels.pyx":96
+  /* "skreg/bayes/_kernels.pyx":94
  *     cdef double x, e, m, miss, whole
  *     cdef int k
  *     mass = larger(mass, SMALLEST)             # <<<<<<<<<<<<<<
@@ -19440,7 +19463,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
   __pyx_v_mass = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_mass, __pyx_v_5skreg_5bayes_8_kernels_SMALLEST);
 
-  /* "skreg/bayes/_kernels.pyx":97
+  /* "skreg/bayes/_kernels.pyx":95
  *     cdef int k
  *     mass = larger(mass, SMALLEST)
  *     if t < EXPONENTIAL:             # <<<<<<<<<<<<<<
@@ -19452,7 +19475,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":99
+    /* "skreg/bayes/_kernels.pyx":97
  *     if t < EXPONENTIAL:
  *         # (2) ((t + x)) = exp(t)  mass
  *         return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)             # <<<<<<<<<<<<<<
@@ -19465,7 +19488,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":97
+    /* "skreg/bayes/_kernels.pyx":95
  *     cdef int k
  *     mass = larger(mass, SMALLEST)
  *     if t < EXPONENTIAL:             # <<<<<<<<<<<<<<
@@ -19474,7 +19497,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":101
+  /* "skreg/bayes/_kernels.pyx":99
  *         return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)
  *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
  *     whole = mills(t)             # <<<<<<<<<<<<<<
@@ -19483,7 +19506,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
   __pyx_v_whole = __pyx_f_5skreg_5bayes_8_kernels_mills(__pyx_v_t);
 
-  /* "skreg/bayes/_kernels.pyx":102
+  /* "skreg/bayes/_kernels.pyx":100
  *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
  *     whole = mills(t)
  *     e = larger(log(whole / mass), 0.0)             # <<<<<<<<<<<<<<
@@ -19492,7 +19515,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
   __pyx_v_e = __pyx_f_5skreg_5bayes_8_kernels_larger(log((__pyx_v_whole / __pyx_v_mass)), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":103
+  /* "skreg/bayes/_kernels.pyx":101
  *     whole = mills(t)
  *     e = larger(log(whole / mass), 0.0)
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))             # <<<<<<<<<<<<<<
@@ -19501,7 +19524,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
   __pyx_v_x = ((2.0 * __pyx_v_e) / (__pyx_v_t + sqrt(((__pyx_v_t * __pyx_v_t) + (2.0 * __pyx_v_e)))));
 
-  /* "skreg/bayes/_kernels.pyx":104
+  /* "skreg/bayes/_kernels.pyx":102
  *     e = larger(log(whole / mass), 0.0)
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
  *     for k in range(3):             # <<<<<<<<<<<<<<
@@ -19511,7 +19534,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
   for (__pyx_t_2 = 0; __pyx_t_2 < 3; __pyx_t_2+=1) {
     __pyx_v_k = __pyx_t_2;
 
-    /* "skreg/bayes/_kernels.pyx":105
+    /* "skreg/bayes/_kernels.pyx":103
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
  *     for k in range(3):
  *         m = mills(t + x)             # <<<<<<<<<<<<<<
@@ -19520,7 +19543,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
     __pyx_v_m = __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t + __pyx_v_x));
 
-    /* "skreg/bayes/_kernels.pyx":106
+    /* "skreg/bayes/_kernels.pyx":104
  *     for k in range(3):
  *         m = mills(t + x)
  *         miss = t * x + 0.5 * x * x - log(m / whole) - e             # <<<<<<<<<<<<<<
@@ -19529,7 +19552,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
 */
     __pyx_v_miss = ((((__pyx_v_t * __pyx_v_x) + ((0.5 * __pyx_v_x) * __pyx_v_x)) - log((__pyx_v_m / __pyx_v_whole))) - __pyx_v_e);
 
-    /* "skreg/bayes/_kernels.pyx":107
+    /* "skreg/bayes/_kernels.pyx":105
  *         m = mills(t + x)
  *         miss = t * x + 0.5 * x * x - log(m / whole) - e
  *         x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))             # <<<<<<<<<<<<<<
@@ -19539,7 +19562,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
     __pyx_v_x = (__pyx_v_x - ((__pyx_v_miss * __pyx_v_m) / (1.0 - ((0.5 * __pyx_v_miss) * (1.0 - ((__pyx_v_t + __pyx_v_x) * __pyx_v_m))))));
   }
 
-  /* "skreg/bayes/_kernels.pyx":108
+  /* "skreg/bayes/_kernels.pyx":106
  *         miss = t * x + 0.5 * x * x - log(m / whole) - e
  *         x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))
  *     return larger(x, 0.0)             # <<<<<<<<<<<<<<
@@ -19552,7 +19575,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":92
+  /* "skreg/bayes/_kernels.pyx":90
  * 
  * 
  * cdef inline double invert_mass(double t, double mass) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19572,7 +19595,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double _
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":111
+/* "skreg/bayes/_kernels.pyx":109
  * 
  * 
  * cdef inline double site(             # <<<<<<<<<<<<<<
@@ -19599,7 +19622,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 
 
 
-  /* "skreg/bayes/_kernels.pyx":120
+  /* "skreg/bayes/_kernels.pyx":118
  *     becomes the mass below it, blurred by the uniform and reflected where it falls out of the range.
  *     """
  *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0             # <<<<<<<<<<<<<<
@@ -19609,7 +19632,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   __pyx_v_shrink = 1.0;
   __pyx_v_sign = 1.0;
 
-  /* "skreg/bayes/_kernels.pyx":121
+  /* "skreg/bayes/_kernels.pyx":119
  *     """
  *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
  *     if r < 0.0 and not positive:             # <<<<<<<<<<<<<<
@@ -19635,7 +19658,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":122
+    /* "skreg/bayes/_kernels.pyx":120
  *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
  *     if r < 0.0 and not positive:
  *         r, w, sign = -r, -w, -1.0             # <<<<<<<<<<<<<<
@@ -19652,7 +19675,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     __pyx_v_w = __pyx_t_4;
     __pyx_v_sign = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":121
+    /* "skreg/bayes/_kernels.pyx":119
  *     """
  *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
  *     if r < 0.0 and not positive:             # <<<<<<<<<<<<<<
@@ -19661,7 +19684,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":123
+  /* "skreg/bayes/_kernels.pyx":121
  *     if r < 0.0 and not positive:
  *         r, w, sign = -r, -w, -1.0
  *     t_ahead = (l1 - r) * scale * precision             # <<<<<<<<<<<<<<
@@ -19670,7 +19693,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
   __pyx_v_t_ahead = (((__pyx_v_l1 - __pyx_v_r) * __pyx_v_scale) * __pyx_v_precision);
 
-  /* "skreg/bayes/_kernels.pyx":124
+  /* "skreg/bayes/_kernels.pyx":122
  *         r, w, sign = -r, -w, -1.0
  *     t_ahead = (l1 - r) * scale * precision
  *     t_behind = (l1 + r) * scale * precision             # <<<<<<<<<<<<<<
@@ -19679,7 +19702,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
   __pyx_v_t_behind = (((__pyx_v_l1 + __pyx_v_r) * __pyx_v_scale) * __pyx_v_precision);
 
-  /* "skreg/bayes/_kernels.pyx":126
+  /* "skreg/bayes/_kernels.pyx":124
  *     t_behind = (l1 + r) * scale * precision
  * 
  *     if t_ahead >= 0.0:             # <<<<<<<<<<<<<<
@@ -19691,7 +19714,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":127
+    /* "skreg/bayes/_kernels.pyx":125
  * 
  *     if t_ahead >= 0.0:
  *         ahead = mills(t_ahead)             # <<<<<<<<<<<<<<
@@ -19700,7 +19723,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
     __pyx_v_ahead = __pyx_f_5skreg_5bayes_8_kernels_mills(__pyx_v_t_ahead);
 
-    /* "skreg/bayes/_kernels.pyx":128
+    /* "skreg/bayes/_kernels.pyx":126
  *     if t_ahead >= 0.0:
  *         ahead = mills(t_ahead)
  *         behind = 0.0 if positive else mills(t_behind)             # <<<<<<<<<<<<<<
@@ -19716,7 +19739,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     }
     __pyx_v_behind = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":126
+    /* "skreg/bayes/_kernels.pyx":124
  *     t_behind = (l1 + r) * scale * precision
  * 
  *     if t_ahead >= 0.0:             # <<<<<<<<<<<<<<
@@ -19726,7 +19749,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     goto __pyx_L6;
   }
 
-  /* "skreg/bayes/_kernels.pyx":129
+  /* "skreg/bayes/_kernels.pyx":127
  *         ahead = mills(t_ahead)
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:             # <<<<<<<<<<<<<<
@@ -19738,7 +19761,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":130
+    /* "skreg/bayes/_kernels.pyx":128
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:
  *         shrink = exp(-0.5 * t_ahead * t_ahead)             # <<<<<<<<<<<<<<
@@ -19747,7 +19770,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
     __pyx_v_shrink = exp(((-0.5 * __pyx_v_t_ahead) * __pyx_v_t_ahead));
 
-    /* "skreg/bayes/_kernels.pyx":131
+    /* "skreg/bayes/_kernels.pyx":129
  *     elif t_ahead > ONE_SIDED:
  *         shrink = exp(-0.5 * t_ahead * t_ahead)
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)             # <<<<<<<<<<<<<<
@@ -19756,7 +19779,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
     __pyx_v_ahead = (__pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI - (__pyx_v_shrink * __pyx_f_5skreg_5bayes_8_kernels_mills((-__pyx_v_t_ahead))));
 
-    /* "skreg/bayes/_kernels.pyx":132
+    /* "skreg/bayes/_kernels.pyx":130
  *         shrink = exp(-0.5 * t_ahead * t_ahead)
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)
  *         behind = 0.0 if positive else shrink * mills(t_behind)             # <<<<<<<<<<<<<<
@@ -19772,7 +19795,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     }
     __pyx_v_behind = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":129
+    /* "skreg/bayes/_kernels.pyx":127
  *         ahead = mills(t_ahead)
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:             # <<<<<<<<<<<<<<
@@ -19782,7 +19805,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     goto __pyx_L6;
   }
 
-  /* "skreg/bayes/_kernels.pyx":134
+  /* "skreg/bayes/_kernels.pyx":132
  *         behind = 0.0 if positive else shrink * mills(t_behind)
  *     else:
  *         ahead, behind = ROOT_TWO_PI, 0.0             # <<<<<<<<<<<<<<
@@ -19799,7 +19822,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   }
   __pyx_L6:;
 
-  /* "skreg/bayes/_kernels.pyx":135
+  /* "skreg/bayes/_kernels.pyx":133
  *     else:
  *         ahead, behind = ROOT_TWO_PI, 0.0
  *     total = ahead + behind             # <<<<<<<<<<<<<<
@@ -19808,7 +19831,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
   __pyx_v_total = (__pyx_v_ahead + __pyx_v_behind);
 
-  /* "skreg/bayes/_kernels.pyx":137
+  /* "skreg/bayes/_kernels.pyx":135
  *     total = ahead + behind
  * 
  *     if mirror:             # <<<<<<<<<<<<<<
@@ -19817,7 +19840,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
   if (__pyx_v_mirror) {
 
-    /* "skreg/bayes/_kernels.pyx":138
+    /* "skreg/bayes/_kernels.pyx":136
  * 
  *     if mirror:
  *         x = w / scale             # <<<<<<<<<<<<<<
@@ -19826,7 +19849,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
     __pyx_v_x = (__pyx_v_w / __pyx_v_scale);
 
-    /* "skreg/bayes/_kernels.pyx":139
+    /* "skreg/bayes/_kernels.pyx":137
  *     if mirror:
  *         x = w / scale
  *         if x < 0.0:             # <<<<<<<<<<<<<<
@@ -19838,7 +19861,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":140
+      /* "skreg/bayes/_kernels.pyx":138
  *         x = w / scale
  *         if x < 0.0:
  *             mass = total             # <<<<<<<<<<<<<<
@@ -19847,7 +19870,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
       __pyx_v_mass = __pyx_v_total;
 
-      /* "skreg/bayes/_kernels.pyx":141
+      /* "skreg/bayes/_kernels.pyx":139
  *         if x < 0.0:
  *             mass = total
  *             if behind > 0.0:             # <<<<<<<<<<<<<<
@@ -19859,7 +19882,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
       if (__pyx_t_1) {
 
 
-        /* "skreg/bayes/_kernels.pyx":142
+        /* "skreg/bayes/_kernels.pyx":140
  *             mass = total
  *             if behind > 0.0:
  *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)             # <<<<<<<<<<<<<<
@@ -19868,7 +19891,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
         __pyx_v_mass = (__pyx_v_mass - ((__pyx_v_shrink * exp((__pyx_v_x * (__pyx_v_t_behind - (0.5 * __pyx_v_x))))) * __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t_behind - __pyx_v_x))));
 
-        /* "skreg/bayes/_kernels.pyx":141
+        /* "skreg/bayes/_kernels.pyx":139
  *         if x < 0.0:
  *             mass = total
  *             if behind > 0.0:             # <<<<<<<<<<<<<<
@@ -19877,7 +19900,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
       }
 
-      /* "skreg/bayes/_kernels.pyx":139
+      /* "skreg/bayes/_kernels.pyx":137
  *     if mirror:
  *         x = w / scale
  *         if x < 0.0:             # <<<<<<<<<<<<<<
@@ -19887,7 +19910,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
       goto __pyx_L8;
     }
 
-    /* "skreg/bayes/_kernels.pyx":143
+    /* "skreg/bayes/_kernels.pyx":141
  *             if behind > 0.0:
  *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:             # <<<<<<<<<<<<<<
@@ -19899,7 +19922,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":144
+      /* "skreg/bayes/_kernels.pyx":142
  *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:
  *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)             # <<<<<<<<<<<<<<
@@ -19908,7 +19931,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
       __pyx_v_mass = (exp(((-__pyx_v_x) * (__pyx_v_t_ahead + (0.5 * __pyx_v_x)))) * __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t_ahead + __pyx_v_x)));
 
-      /* "skreg/bayes/_kernels.pyx":143
+      /* "skreg/bayes/_kernels.pyx":141
  *             if behind > 0.0:
  *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:             # <<<<<<<<<<<<<<
@@ -19918,7 +19941,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
       goto __pyx_L8;
     }
 
-    /* "skreg/bayes/_kernels.pyx":146
+    /* "skreg/bayes/_kernels.pyx":144
  *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)
  *         else:
  *             mass = normal_mass(t_ahead + x)             # <<<<<<<<<<<<<<
@@ -19930,7 +19953,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     }
     __pyx_L8:;
 
-    /* "skreg/bayes/_kernels.pyx":147
+    /* "skreg/bayes/_kernels.pyx":145
  *         else:
  *             mass = normal_mass(t_ahead + x)
  *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)             # <<<<<<<<<<<<<<
@@ -19939,7 +19962,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
     __pyx_v_mass = ((__pyx_v_total - __pyx_v_mass) + ((__pyx_v_5skreg_5bayes_8_kernels_BLUR * __pyx_v_total) * ((2.0 * __pyx_v_u) - 1.0)));
 
-    /* "skreg/bayes/_kernels.pyx":148
+    /* "skreg/bayes/_kernels.pyx":146
  *             mass = normal_mass(t_ahead + x)
  *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
  *         if mass < 0.0:             # <<<<<<<<<<<<<<
@@ -19951,7 +19974,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":149
+      /* "skreg/bayes/_kernels.pyx":147
  *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
  *         if mass < 0.0:
  *             mass = -mass             # <<<<<<<<<<<<<<
@@ -19960,7 +19983,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
       __pyx_v_mass = (-__pyx_v_mass);
 
-      /* "skreg/bayes/_kernels.pyx":148
+      /* "skreg/bayes/_kernels.pyx":146
  *             mass = normal_mass(t_ahead + x)
  *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
  *         if mass < 0.0:             # <<<<<<<<<<<<<<
@@ -19970,7 +19993,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
       goto __pyx_L10;
     }
 
-    /* "skreg/bayes/_kernels.pyx":150
+    /* "skreg/bayes/_kernels.pyx":148
  *         if mass < 0.0:
  *             mass = -mass
  *         elif mass > total:             # <<<<<<<<<<<<<<
@@ -19982,7 +20005,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":151
+      /* "skreg/bayes/_kernels.pyx":149
  *             mass = -mass
  *         elif mass > total:
  *             mass = 2.0 * total - mass             # <<<<<<<<<<<<<<
@@ -19991,7 +20014,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
       __pyx_v_mass = ((2.0 * __pyx_v_total) - __pyx_v_mass);
 
-      /* "skreg/bayes/_kernels.pyx":150
+      /* "skreg/bayes/_kernels.pyx":148
  *         if mass < 0.0:
  *             mass = -mass
  *         elif mass > total:             # <<<<<<<<<<<<<<
@@ -20001,7 +20024,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     }
     __pyx_L10:;
 
-    /* "skreg/bayes/_kernels.pyx":137
+    /* "skreg/bayes/_kernels.pyx":135
  *     total = ahead + behind
  * 
  *     if mirror:             # <<<<<<<<<<<<<<
@@ -20011,7 +20034,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     goto __pyx_L7;
   }
 
-  /* "skreg/bayes/_kernels.pyx":153
+  /* "skreg/bayes/_kernels.pyx":151
  *             mass = 2.0 * total - mass
  *     else:
  *         mass = u * total             # <<<<<<<<<<<<<<
@@ -20023,7 +20046,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   }
   __pyx_L7:;
 
-  /* "skreg/bayes/_kernels.pyx":155
+  /* "skreg/bayes/_kernels.pyx":153
  *         mass = u * total
  * 
  *     if mass < ahead or behind == 0.0:             # <<<<<<<<<<<<<<
@@ -20049,7 +20072,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":156
+    /* "skreg/bayes/_kernels.pyx":154
  * 
  *     if mass < ahead or behind == 0.0:
  *         mass = larger(smaller(mass, ahead), SMALLEST)             # <<<<<<<<<<<<<<
@@ -20058,7 +20081,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 */
     __pyx_v_mass = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_v_mass, __pyx_v_ahead), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST);
 
-    /* "skreg/bayes/_kernels.pyx":157
+    /* "skreg/bayes/_kernels.pyx":155
  *     if mass < ahead or behind == 0.0:
  *         mass = larger(smaller(mass, ahead), SMALLEST)
  *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)             # <<<<<<<<<<<<<<
@@ -20077,7 +20100,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 
     __pyx_v_x = __pyx_t_4;
 
-    /* "skreg/bayes/_kernels.pyx":155
+    /* "skreg/bayes/_kernels.pyx":153
  *         mass = u * total
  * 
  *     if mass < ahead or behind == 0.0:             # <<<<<<<<<<<<<<
@@ -20087,7 +20110,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     goto __pyx_L11;
   }
 
-  /* "skreg/bayes/_kernels.pyx":159
+  /* "skreg/bayes/_kernels.pyx":157
  *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)
  *     else:
  *         x = -invert_mass(t_behind, smaller((total - mass) / shrink, behind / shrink))             # <<<<<<<<<<<<<<
@@ -20099,7 +20122,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   }
   __pyx_L11:;
 
-  /* "skreg/bayes/_kernels.pyx":160
+  /* "skreg/bayes/_kernels.pyx":158
  *     else:
  *         x = -invert_mass(t_behind, smaller((total - mass) / shrink, behind / shrink))
  *     return sign * x * scale             # <<<<<<<<<<<<<<
@@ -20112,7 +20135,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":111
+  /* "skreg/bayes/_kernels.pyx":109
  * 
  * 
  * cdef inline double site(             # <<<<<<<<<<<<<<
@@ -20136,7 +20159,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":198
+/* "skreg/bayes/_kernels.pyx":197
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took
  * 
  *     def __init__(             # <<<<<<<<<<<<<<
@@ -20201,20 +20224,20 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_matrix,&__pyx_mstate_global->__pyx_n_u_rows,&__pyx_mstate_global->__pyx_n_u_curvature,&__pyx_mstate_global->__pyx_n_u_l1,&__pyx_mstate_global->__pyx_n_u_l2,&__pyx_mstate_global->__pyx_n_u_positive,&__pyx_mstate_global->__pyx_n_u_contract,&__pyx_mstate_global->__pyx_n_u_shape,&__pyx_mstate_global->__pyx_n_u_scale,&__pyx_mstate_global->__pyx_n_u_prior_variance,&__pyx_mstate_global->__pyx_n_u_n_penalized,&__pyx_mstate_global->__pyx_n_u_net_ratio,&__pyx_mstate_global->__pyx_n_u_net_count,&__pyx_mstate_global->__pyx_n_u_centres,&__pyx_mstate_global->__pyx_n_u_centre_states,&__pyx_mstate_global->__pyx_n_u_centre_half,&__pyx_mstate_global->__pyx_n_u_inverse,&__pyx_mstate_global->__pyx_n_u_rank,&__pyx_mstate_global->__pyx_n_u_w,&__pyx_mstate_global->__pyx_n_u_variance,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 198, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 197, __pyx_L3_error)
     if (likely(__pyx_kwds_len > 0)) {
       switch (__pyx_nargs) {
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, 0, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 198, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, 0, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 197, __pyx_L3_error)
       for (Py_ssize_t i = 0; i < 20; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseKeywordRequired("__init__", *(__pyx_pyargnames[i - 0])); __PYX_ERR(0, 198, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseKeywordRequired("__init__", *(__pyx_pyargnames[i - 0])); __PYX_ERR(0, 197, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 0)) {
       goto __pyx_L5_argtuple_error;
     } else {
-      __Pyx_RaiseKeywordRequired("__init__", __pyx_mstate_global->__pyx_n_u_matrix); __PYX_ERR(0, 198, __pyx_L3_error)
+      __Pyx_RaiseKeywordRequired("__init__", __pyx_mstate_global->__pyx_n_u_matrix); __PYX_ERR(0, 197, __pyx_L3_error)
     }
     __pyx_v_matrix = values[0];
     __pyx_v_rows = values[1];
@@ -20239,7 +20262,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 0, 0, __pyx_nargs); __PYX_ERR(0, 198, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 0, 0, __pyx_nargs); __PYX_ERR(0, 197, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -20284,36 +20307,37 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   PyObject *__pyx_t_19 = NULL;
   PyObject *(*__pyx_t_20)(PyObject *);
   __Pyx_memviewslice __pyx_t_21 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_22 = { 0, 0, { 0 }, { 0 }, { 0 } };
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("__init__", 0);
 
-  /* "skreg/bayes/_kernels.pyx":202
+  /* "skreg/bayes/_kernels.pyx":201
  *         net_ratio, net_count, centres, centre_states, centre_half, inverse, rank, w, variance,
  *     ):
  *         self.inverse, self.rank = inverse, rank             # <<<<<<<<<<<<<<
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive
 */
-  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_inverse, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
-  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_v_rank); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_inverse, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 201, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_v_rank); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 201, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->inverse, 0);
   __pyx_v_self->inverse = __pyx_t_1;
   __pyx_t_1.memview = NULL;
   __pyx_t_1.data = NULL;
   __pyx_v_self->rank = __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":203
+  /* "skreg/bayes/_kernels.pyx":202
  *     ):
  *         self.inverse, self.rank = inverse, rank
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature             # <<<<<<<<<<<<<<
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale
 */
-  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_matrix, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_rows); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_curvature, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_matrix, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_rows); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_curvature, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->matrix, 0);
   __pyx_v_self->matrix = __pyx_t_3;
   __pyx_t_3.memview = NULL;
@@ -20324,16 +20348,16 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_5.memview = NULL;
   __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":204
+  /* "skreg/bayes/_kernels.pyx":203
  *         self.inverse, self.rank = inverse, rank
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive             # <<<<<<<<<<<<<<
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
 */
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l1, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l2, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_positive); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l1, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l2, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_positive); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->l1, 0);
   __pyx_v_self->l1 = __pyx_t_5;
   __pyx_t_5.memview = NULL;
@@ -20344,44 +20368,44 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_6.data = NULL;
   __pyx_v_self->positive = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":205
+  /* "skreg/bayes/_kernels.pyx":204
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale             # <<<<<<<<<<<<<<
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count
 */
-  __pyx_t_7 = ((enum __pyx_t_5skreg_5bayes_8_kernels_Contract)__Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(__pyx_v_contract)); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
-  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_shape); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
-  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_scale); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
+  __pyx_t_7 = ((enum __pyx_t_5skreg_5bayes_8_kernels_Contract)__Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(__pyx_v_contract)); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_shape); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_scale); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
   __pyx_v_self->contract = __pyx_t_7;
   __pyx_v_self->shape = __pyx_t_8;
   __pyx_v_self->scale = __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":206
+  /* "skreg/bayes/_kernels.pyx":205
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized             # <<<<<<<<<<<<<<
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
 */
-  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_prior_variance); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 206, __pyx_L1_error)
-  __pyx_t_10 = __Pyx_PyNumber_Multiply_float_object(__pyx_mstate_global->__pyx_float_0_5, __pyx_v_n_penalized); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_prior_variance); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyNumber_Multiply_float_object(__pyx_mstate_global->__pyx_float_0_5, __pyx_v_n_penalized); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 205, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
-  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_t_10); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_t_10); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   __pyx_v_self->prior_variance = __pyx_t_9;
   __pyx_v_self->half_penalized = __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":207
+  /* "skreg/bayes/_kernels.pyx":206
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count             # <<<<<<<<<<<<<<
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
 */
-  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_ratio, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_count, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_ratio, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_count, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 206, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->net_ratio, 0);
   __pyx_v_self->net_ratio = __pyx_t_6;
   __pyx_t_6.memview = NULL;
@@ -20391,16 +20415,16 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_5.memview = NULL;
   __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":208
+  /* "skreg/bayes/_kernels.pyx":207
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half             # <<<<<<<<<<<<<<
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance
 */
-  __pyx_t_11 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centres, 0); if (unlikely(!__pyx_t_11.memview)) __PYX_ERR(0, 208, __pyx_L1_error)
-  __pyx_t_12 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centre_states, 0); if (unlikely(!__pyx_t_12.memview)) __PYX_ERR(0, 208, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_centre_half, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centres, 0); if (unlikely(!__pyx_t_11.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_12 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centre_states, 0); if (unlikely(!__pyx_t_12.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_centre_half, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->centres, 0);
   __pyx_v_self->centres = __pyx_t_11;
   __pyx_t_11.memview = NULL;
@@ -20414,41 +20438,41 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_5.memview = NULL;
   __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":209
+  /* "skreg/bayes/_kernels.pyx":208
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]             # <<<<<<<<<<<<<<
  *         self.w, self.variance = np.array(w), variance
- *         self.state, self.direction_state = np.empty((2, self.size))
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
 */
-  __pyx_t_10 = __Pyx_PyObject_GetAttrStr(__pyx_v_curvature, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyObject_GetAttrStr(__pyx_v_curvature, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
-  __pyx_t_13 = __Pyx_GetItemInt(__pyx_t_10, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_13 = __Pyx_GetItemInt(__pyx_t_10, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_t_13); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_t_13); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_v_matrix, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_v_matrix, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
-  __pyx_t_10 = __Pyx_GetItemInt(__pyx_t_13, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_GetItemInt(__pyx_t_13, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
   __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __pyx_t_14 = __Pyx_PyLong_As_int(__pyx_t_10); if (unlikely((__pyx_t_14 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_14 = __Pyx_PyLong_As_int(__pyx_t_10); if (unlikely((__pyx_t_14 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   __pyx_v_self->p = __pyx_t_2;
   __pyx_v_self->size = __pyx_t_14;
 
-  /* "skreg/bayes/_kernels.pyx":210
+  /* "skreg/bayes/_kernels.pyx":209
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance             # <<<<<<<<<<<<<<
- *         self.state, self.direction_state = np.empty((2, self.size))
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
  *         self.base, self.direction = np.empty((2, self.p))
 */
   __pyx_t_13 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_array); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_array); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_16);
   __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
   __pyx_t_17 = 1;
@@ -20468,40 +20492,40 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_16, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 210, __pyx_L1_error)
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_variance); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 210, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_variance); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->w, 0);
   __pyx_v_self->w = __pyx_t_18;
   __pyx_t_18.memview = NULL;
   __pyx_t_18.data = NULL;
   __pyx_v_self->variance = __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":211
+  /* "skreg/bayes/_kernels.pyx":210
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance
- *         self.state, self.direction_state = np.empty((2, self.size))             # <<<<<<<<<<<<<<
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))             # <<<<<<<<<<<<<<
  *         self.base, self.direction = np.empty((2, self.p))
  *         self.zero = np.zeros(self.size)
 */
   __pyx_t_16 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
-  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
   __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __pyx_t_13 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_13 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
-  __pyx_t_19 = PyTuple_New(2); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_19 = PyTuple_New(2); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_19);
-  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_3);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_3);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 0, __pyx_mstate_global->__pyx_int_3) != (0)) __PYX_ERR(0, 210, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_13);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 1, __pyx_t_13) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 1, __pyx_t_13) != (0)) __PYX_ERR(0, 210, __pyx_L1_error);
   __pyx_t_13 = 0;
   __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
@@ -20521,6 +20545,128 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
     __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
     __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_10);
+  }
+  if ((likely(PyTuple_CheckExact(__pyx_t_10))) || (PyList_CheckExact(__pyx_t_10))) {
+    PyObject* sequence = __pyx_t_10;
+    Py_ssize_t size = __Pyx_PySequence_SIZE(sequence);
+    if (unlikely(size != 3)) {
+      if (size > 3) __Pyx_RaiseTooManyValuesError(3);
+      else if (size >= 0) __Pyx_RaiseNeedMoreValuesError(size);
+      __PYX_ERR(0, 210, __pyx_L1_error)
+    }
+    #if CYTHON_ASSUME_SAFE_MACROS && !CYTHON_AVOID_BORROWED_REFS
+    if (likely(PyTuple_CheckExact(sequence))) {
+      __pyx_t_15 = PyTuple_GET_ITEM(sequence, 0);
+      __Pyx_INCREF(__pyx_t_15);
+      __pyx_t_19 = PyTuple_GET_ITEM(sequence, 1);
+      __Pyx_INCREF(__pyx_t_19);
+      __pyx_t_16 = PyTuple_GET_ITEM(sequence, 2);
+      __Pyx_INCREF(__pyx_t_16);
+    } else {
+      __pyx_t_15 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_15);
+      __pyx_t_19 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_19);
+      __pyx_t_16 = __Pyx_PyList_GET_ITEM_REF(sequence, 2, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_16);
+    }
+    #else
+    __pyx_t_15 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_15);
+    __pyx_t_19 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_19);
+    __pyx_t_16 = __Pyx_PySequence_ITEM(sequence, 2); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_16);
+    #endif
+    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  } else {
+    Py_ssize_t index = -1;
+    __pyx_t_13 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_13);
+    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+    __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_13);
+    index = 0; __pyx_t_15 = __pyx_t_20(__pyx_t_13); if (unlikely(!__pyx_t_15)) goto __pyx_L3_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_15);
+    index = 1; __pyx_t_19 = __pyx_t_20(__pyx_t_13); if (unlikely(!__pyx_t_19)) goto __pyx_L3_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_19);
+    index = 2; __pyx_t_16 = __pyx_t_20(__pyx_t_13); if (unlikely(!__pyx_t_16)) goto __pyx_L3_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_16);
+    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_13), 3) < (0)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __pyx_t_20 = NULL;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    goto __pyx_L4_unpacking_done;
+    __pyx_L3_unpacking_failed:;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __pyx_t_20 = NULL;
+    if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
+    __PYX_ERR(0, 210, __pyx_L1_error)
+    __pyx_L4_unpacking_done:;
+  }
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_19, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
+  __pyx_t_22 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_16, PyBUF_WRITABLE); if (unlikely(!__pyx_t_22.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->state, 0);
+  __pyx_v_self->state = __pyx_t_18;
+  __pyx_t_18.memview = NULL;
+  __pyx_t_18.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->base_state, 0);
+  __pyx_v_self->base_state = __pyx_t_21;
+  __pyx_t_21.memview = NULL;
+  __pyx_t_21.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_state, 0);
+  __pyx_v_self->direction_state = __pyx_t_22;
+  __pyx_t_22.memview = NULL;
+  __pyx_t_22.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":211
+ *         self.w, self.variance = np.array(w), variance
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
+ *         self.base, self.direction = np.empty((2, self.p))             # <<<<<<<<<<<<<<
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")
+*/
+  __pyx_t_16 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_19, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_19);
+  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_19, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_15);
+  __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
+  __pyx_t_19 = __Pyx_PyLong_From_int(__pyx_v_self->p); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_19);
+  __pyx_t_13 = PyTuple_New(2); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  __Pyx_GIVEREF(__pyx_t_19);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 1, __pyx_t_19) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  __pyx_t_19 = 0;
+  __pyx_t_17 = 1;
+  #if CYTHON_UNPACK_METHODS
+  if (unlikely(PyMethod_Check(__pyx_t_15))) {
+    __pyx_t_16 = PyMethod_GET_SELF(__pyx_t_15);
+    assert(__pyx_t_16);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_15);
+    __Pyx_INCREF(__pyx_t_16);
+    __Pyx_INCREF(__pyx__function);
+    __Pyx_DECREF_SET(__pyx_t_15, __pyx__function);
+    __pyx_t_17 = 0;
+  }
+  #endif
+  {
+    PyObject *__pyx_callargs[2] = {__pyx_t_16, __pyx_t_13};
+    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_15, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
+    __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
     if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 211, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
@@ -20536,21 +20682,21 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     if (likely(PyTuple_CheckExact(sequence))) {
       __pyx_t_15 = PyTuple_GET_ITEM(sequence, 0);
       __Pyx_INCREF(__pyx_t_15);
-      __pyx_t_19 = PyTuple_GET_ITEM(sequence, 1);
-      __Pyx_INCREF(__pyx_t_19);
+      __pyx_t_13 = PyTuple_GET_ITEM(sequence, 1);
+      __Pyx_INCREF(__pyx_t_13);
     } else {
       __pyx_t_15 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
       if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
       __Pyx_XGOTREF(__pyx_t_15);
-      __pyx_t_19 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_19);
+      __pyx_t_13 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_13);
     }
     #else
     __pyx_t_15 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_15);
-    __pyx_t_19 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_19);
+    __pyx_t_13 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_13);
     #endif
     __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   } else {
@@ -20559,194 +20705,147 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __Pyx_GOTREF(__pyx_t_16);
     __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
     __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_16);
-    index = 0; __pyx_t_15 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_15)) goto __pyx_L3_unpacking_failed;
+    index = 0; __pyx_t_15 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_15)) goto __pyx_L5_unpacking_failed;
     __Pyx_GOTREF(__pyx_t_15);
-    index = 1; __pyx_t_19 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_19)) goto __pyx_L3_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_19);
+    index = 1; __pyx_t_13 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_13)) goto __pyx_L5_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_13);
     if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_16), 2) < (0)) __PYX_ERR(0, 211, __pyx_L1_error)
     __pyx_t_20 = NULL;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-    goto __pyx_L4_unpacking_done;
-    __pyx_L3_unpacking_failed:;
+    goto __pyx_L6_unpacking_done;
+    __pyx_L5_unpacking_failed:;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
     __pyx_t_20 = NULL;
     if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
     __PYX_ERR(0, 211, __pyx_L1_error)
-    __pyx_L4_unpacking_done:;
+    __pyx_L6_unpacking_done:;
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_22 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_22.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_19, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->state, 0);
-  __pyx_v_self->state = __pyx_t_18;
-  __pyx_t_18.memview = NULL;
-  __pyx_t_18.data = NULL;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_state, 0);
-  __pyx_v_self->direction_state = __pyx_t_21;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_13, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->base, 0);
+  __pyx_v_self->base = __pyx_t_22;
+  __pyx_t_22.memview = NULL;
+  __pyx_t_22.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction, 0);
+  __pyx_v_self->direction = __pyx_t_21;
   __pyx_t_21.memview = NULL;
   __pyx_t_21.data = NULL;
 
   /* "skreg/bayes/_kernels.pyx":212
- *         self.w, self.variance = np.array(w), variance
- *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.base, self.direction = np.empty((2, self.p))             # <<<<<<<<<<<<<<
- *         self.zero = np.zeros(self.size)
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
+ *         self.base, self.direction = np.empty((2, self.p))
+ *         self.zero = np.zeros(self.size)             # <<<<<<<<<<<<<<
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")
  *         self.refresh()
 */
-  __pyx_t_19 = NULL;
+  __pyx_t_13 = NULL;
   __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_zeros); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_16);
   __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_self->p); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __pyx_t_13 = PyTuple_New(2); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 212, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_13);
-  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 212, __pyx_L1_error);
-  __Pyx_GIVEREF(__pyx_t_15);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 1, __pyx_t_15) != (0)) __PYX_ERR(0, 212, __pyx_L1_error);
-  __pyx_t_15 = 0;
   __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
   if (unlikely(PyMethod_Check(__pyx_t_16))) {
-    __pyx_t_19 = PyMethod_GET_SELF(__pyx_t_16);
-    assert(__pyx_t_19);
+    __pyx_t_13 = PyMethod_GET_SELF(__pyx_t_16);
+    assert(__pyx_t_13);
     PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_16);
-    __Pyx_INCREF(__pyx_t_19);
+    __Pyx_INCREF(__pyx_t_13);
     __Pyx_INCREF(__pyx__function);
     __Pyx_DECREF_SET(__pyx_t_16, __pyx__function);
     __pyx_t_17 = 0;
   }
   #endif
   {
-    PyObject *__pyx_callargs[2] = {__pyx_t_19, __pyx_t_13};
+    PyObject *__pyx_callargs[2] = {__pyx_t_13, __pyx_t_15};
     __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_16, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
-    __Pyx_XDECREF(__pyx_t_19); __pyx_t_19 = 0;
-    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
     if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 212, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
-  if ((likely(PyTuple_CheckExact(__pyx_t_10))) || (PyList_CheckExact(__pyx_t_10))) {
-    PyObject* sequence = __pyx_t_10;
-    Py_ssize_t size = __Pyx_PySequence_SIZE(sequence);
-    if (unlikely(size != 2)) {
-      if (size > 2) __Pyx_RaiseTooManyValuesError(2);
-      else if (size >= 0) __Pyx_RaiseNeedMoreValuesError(size);
-      __PYX_ERR(0, 212, __pyx_L1_error)
-    }
-    #if CYTHON_ASSUME_SAFE_MACROS && !CYTHON_AVOID_BORROWED_REFS
-    if (likely(PyTuple_CheckExact(sequence))) {
-      __pyx_t_16 = PyTuple_GET_ITEM(sequence, 0);
-      __Pyx_INCREF(__pyx_t_16);
-      __pyx_t_13 = PyTuple_GET_ITEM(sequence, 1);
-      __Pyx_INCREF(__pyx_t_13);
-    } else {
-      __pyx_t_16 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_16);
-      __pyx_t_13 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 212, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_13);
-    }
-    #else
-    __pyx_t_16 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_16);
-    __pyx_t_13 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_13);
-    #endif
-    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  } else {
-    Py_ssize_t index = -1;
-    __pyx_t_19 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_19);
-    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-    __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_19);
-    index = 0; __pyx_t_16 = __pyx_t_20(__pyx_t_19); if (unlikely(!__pyx_t_16)) goto __pyx_L5_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_16);
-    index = 1; __pyx_t_13 = __pyx_t_20(__pyx_t_19); if (unlikely(!__pyx_t_13)) goto __pyx_L5_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_13);
-    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_19), 2) < (0)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __pyx_t_20 = NULL;
-    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
-    goto __pyx_L6_unpacking_done;
-    __pyx_L5_unpacking_failed:;
-    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
-    __pyx_t_20 = NULL;
-    if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
-    __PYX_ERR(0, 212, __pyx_L1_error)
-    __pyx_L6_unpacking_done:;
-  }
-  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_16, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 212, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_13, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 212, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->base, 0);
-  __pyx_v_self->base = __pyx_t_21;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->zero, 0);
+  __pyx_v_self->zero = __pyx_t_21;
   __pyx_t_21.memview = NULL;
   __pyx_t_21.data = NULL;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction, 0);
-  __pyx_v_self->direction = __pyx_t_18;
-  __pyx_t_18.memview = NULL;
-  __pyx_t_18.data = NULL;
 
   /* "skreg/bayes/_kernels.pyx":213
- *         self.state, self.direction_state = np.empty((2, self.size))
  *         self.base, self.direction = np.empty((2, self.p))
- *         self.zero = np.zeros(self.size)             # <<<<<<<<<<<<<<
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")             # <<<<<<<<<<<<<<
  *         self.refresh()
  * 
 */
-  __pyx_t_13 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_16, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_16);
-  __pyx_t_19 = __Pyx_PyObject_GetAttrStr(__pyx_t_16, __pyx_mstate_global->__pyx_n_u_zeros); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_19);
-  __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-  __pyx_t_16 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_16);
+  __pyx_t_16 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 213, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_15);
+  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 213, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  #if CYTHON_VECTORCALL
+  #endif
   __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
-  if (unlikely(PyMethod_Check(__pyx_t_19))) {
-    __pyx_t_13 = PyMethod_GET_SELF(__pyx_t_19);
-    assert(__pyx_t_13);
-    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_19);
-    __Pyx_INCREF(__pyx_t_13);
+  if (unlikely(PyMethod_Check(__pyx_t_13))) {
+    __pyx_t_16 = PyMethod_GET_SELF(__pyx_t_13);
+    assert(__pyx_t_16);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_13);
+    __Pyx_INCREF(__pyx_t_16);
     __Pyx_INCREF(__pyx__function);
-    __Pyx_DECREF_SET(__pyx_t_19, __pyx__function);
+    __Pyx_DECREF_SET(__pyx_t_13, __pyx__function);
     __pyx_t_17 = 0;
   }
   #endif
   {
-    PyObject *__pyx_callargs[2] = {__pyx_t_13, __pyx_t_16};
-    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_19, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
-    __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
-    __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
+    PyObject *__pyx_callargs[3] = {__pyx_t_16, __pyx_mstate_global->__pyx_tuple[2], __pyx_mstate_global->__pyx_n_u_F};
+    #if CYTHON_VECTORCALL
+    __pyx_t_15 = __pyx_mstate_global->__pyx_tuple[3];
+    if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_INCREF(__pyx_t_15);
+    #else
+    {
+      PyObject *__pyx_temp[1] = {__pyx_mstate_global->__pyx_n_u_order};
+      __pyx_t_15 = __Pyx_MakeKwargDict(__pyx_temp, __pyx_callargs+2, 1);
+      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 213, __pyx_L1_error)
+      __Pyx_GOTREF(__pyx_t_15);
+    }
+    #endif
+    __pyx_t_10 = __Pyx_Object_VectorcallKwds((PyObject*)__pyx_t_13, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET), __pyx_t_15);
+    __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
+    #if CYTHON_VECTORCALL
+    #endif
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
     if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 213, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 213, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_t_10, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 213, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->zero, 0);
-  __pyx_v_self->zero = __pyx_t_18;
-  __pyx_t_18.memview = NULL;
-  __pyx_t_18.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->directions, 0);
+  __PYX_INC_MEMVIEW(&__pyx_t_1, 1);
+  __pyx_v_self->directions = __pyx_t_1;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_images, 0);
+  __PYX_INC_MEMVIEW(&__pyx_t_1, 1);
+  __pyx_v_self->direction_images = __pyx_t_1;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
 
   /* "skreg/bayes/_kernels.pyx":214
- *         self.base, self.direction = np.empty((2, self.p))
  *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")
  *         self.refresh()             # <<<<<<<<<<<<<<
  * 
- *     def run(
+ *     def slide_along(self, directions, images):
 */
   __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-  /* "skreg/bayes/_kernels.pyx":198
+  /* "skreg/bayes/_kernels.pyx":197
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took
  * 
  *     def __init__(             # <<<<<<<<<<<<<<
@@ -20771,6 +20870,7 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_18, 1);
   __Pyx_XDECREF(__pyx_t_19);
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_21, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_22, 1);
   __Pyx_AddTraceback("skreg.bayes._kernels.Chain.__init__", __pyx_clineno, __pyx_lineno, __pyx_filename);
   __pyx_r = -1;
   __pyx_L0:;
@@ -20782,22 +20882,174 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
 /* "skreg/bayes/_kernels.pyx":216
  *         self.refresh()
  * 
- *     def run(             # <<<<<<<<<<<<<<
- *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
- *         double[:, ::1] coef, double[:, ::1] record,
+ *     def slide_along(self, directions, images):             # <<<<<<<<<<<<<<
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images
 */
 
 /* Python wrapper */
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run(PyObject *__pyx_v_self, 
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ); /*proto*/
-PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_2run, "Make as many of `n_draws` draws as the uniforms surely last for, and return their number.\n\n        A draw is a plain sweep and `mirrored` mirrored ones, each followed by moves along lines and a\n        draw of \317\203\302\262. `record` takes \317\203\302\262, \302\275\342\200\226r\342\200\226\302\262 and the penalty of each.\n        ");
-static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3run = {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2run};
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run(PyObject *__pyx_v_self, 
+PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_2slide_along, "From now on slide along these directions too, given Gd of each direction d.");
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3slide_along = {"slide_along", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2slide_along};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+) {
+  PyObject *__pyx_v_directions = 0;
+  PyObject *__pyx_v_images = 0;
+  #if !CYTHON_VECTORCALL
+  CYTHON_UNUSED Py_ssize_t __pyx_nargs;
+  #endif
+  CYTHON_UNUSED PyObject *const *__pyx_kwvalues;
+  PyObject* values[2] = {0,0};
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  PyObject *__pyx_r = 0;
+  __Pyx_RefNannyDeclarations
+  __Pyx_RefNannySetupContext("slide_along (wrapper)", 0);
+  #if !CYTHON_VECTORCALL
+  #if CYTHON_ASSUME_SAFE_SIZE
+  __pyx_nargs = PyTuple_GET_SIZE(__pyx_args);
+  #else
+  __pyx_nargs = PyTuple_Size(__pyx_args); if (unlikely(__pyx_nargs < 0)) return NULL;
+  #endif
+  #endif
+  __pyx_kwvalues = __Pyx_KwValues_FASTCALL(__pyx_args, __pyx_nargs);
+  {
+    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_directions,&__pyx_mstate_global->__pyx_n_u_images,0};
+    const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 216, __pyx_L3_error)
+    if (__pyx_kwds_len > 0) {
+      switch (__pyx_nargs) {
+        case  2:
+        values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+        CYTHON_FALLTHROUGH;
+        case  1:
+        values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+        CYTHON_FALLTHROUGH;
+        case  0: break;
+        default: goto __pyx_L5_argtuple_error;
+      }
+      const Py_ssize_t kwd_pos_args = __pyx_nargs;
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "slide_along", 0) < (0)) __PYX_ERR(0, 216, __pyx_L3_error)
+      for (Py_ssize_t i = __pyx_nargs; i < 2; i++) {
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("slide_along", 1, 2, 2, i); __PYX_ERR(0, 216, __pyx_L3_error) }
+      }
+    } else if (unlikely(__pyx_nargs != 2)) {
+      goto __pyx_L5_argtuple_error;
+    } else {
+      values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+      values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+    }
+    __pyx_v_directions = values[0];
+    __pyx_v_images = values[1];
+  }
+  goto __pyx_L6_skip;
+  __pyx_L5_argtuple_error:;
+  __Pyx_RaiseArgtupleInvalid("slide_along", 1, 2, 2, __pyx_nargs); __PYX_ERR(0, 216, __pyx_L3_error)
+  __pyx_L6_skip:;
+  goto __pyx_L4_argument_unpacking_done;
+  __pyx_L3_error:;
+  for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
+    Py_XDECREF(values[__pyx_temp]);
+  }
+  __Pyx_AddTraceback("skreg.bayes._kernels.Chain.slide_along", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __Pyx_RefNannyFinishContext();
+  return NULL;
+  __pyx_L4_argument_unpacking_done:;
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_2slide_along(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_directions, __pyx_v_images);
+
+  /* function exit code */
+  for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
+    Py_XDECREF(values[__pyx_temp]);
+  }
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2slide_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_directions, PyObject *__pyx_v_images) {
+  PyObject *__pyx_r = NULL;
+  __Pyx_RefNannyDeclarations
+  __Pyx_memviewslice __pyx_t_1 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_2 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  __Pyx_RefNannySetupContext("slide_along", 0);
+
+  /* "skreg/bayes/_kernels.pyx":218
+ *     def slide_along(self, directions, images):
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images             # <<<<<<<<<<<<<<
+ * 
+ *     def run(
+*/
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_directions, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 218, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_images, 0); if (unlikely(!__pyx_t_2.memview)) __PYX_ERR(0, 218, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->directions, 0);
+  __pyx_v_self->directions = __pyx_t_1;
+  __pyx_t_1.memview = NULL;
+  __pyx_t_1.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_images, 0);
+  __pyx_v_self->direction_images = __pyx_t_2;
+  __pyx_t_2.memview = NULL;
+  __pyx_t_2.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":216
+ *         self.refresh()
+ * 
+ *     def slide_along(self, directions, images):             # <<<<<<<<<<<<<<
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images
+*/
+
+  /* function exit code */
+  __pyx_r = Py_None; __Pyx_INCREF(Py_None);
+  goto __pyx_L0;
+  __pyx_L1_error:;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_2, 1);
+  __Pyx_AddTraceback("skreg.bayes._kernels.Chain.slide_along", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __pyx_r = NULL;
+  __pyx_L0:;
+  __Pyx_XGIVEREF(__pyx_r);
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":220
+ *         self.directions, self.direction_images = directions, images
+ * 
+ *     def run(             # <<<<<<<<<<<<<<
+ *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
+ *         double[:, ::1] coef, double[:, ::1] record,
+*/
+
+/* Python wrapper */
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+); /*proto*/
+PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_4run, "Make as many of `n_draws` draws as the uniforms surely last for, and return their number.\n\n        A draw is a plain sweep and `mirrored` mirrored ones, each followed by moves along lines and a\n        draw of \317\203\302\262. `record` takes \317\203\302\262, \302\275\342\200\226r\342\200\226\302\262 and the penalty of each.\n        ");
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5run = {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_4run};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
@@ -20832,67 +21084,67 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_mirrored,&__pyx_mstate_global->__pyx_n_u_uniforms,&__pyx_mstate_global->__pyx_n_u_gammas,&__pyx_mstate_global->__pyx_n_u_n_draws,&__pyx_mstate_global->__pyx_n_u_coef,&__pyx_mstate_global->__pyx_n_u_record,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 216, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 220, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "run", 0) < (0)) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "run", 0) < (0)) __PYX_ERR(0, 220, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 6; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, i); __PYX_ERR(0, 216, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, i); __PYX_ERR(0, 220, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 6)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 220, __pyx_L3_error)
     }
-    __pyx_v_mirrored = __Pyx_PyLong_As_int(values[0]); if (unlikely((__pyx_v_mirrored == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_uniforms = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[1], 0); if (unlikely(!__pyx_v_uniforms.memview)) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_gammas = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[2], 0); if (unlikely(!__pyx_v_gammas.memview)) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_n_draws = __Pyx_PyLong_As_int(values[3]); if (unlikely((__pyx_v_n_draws == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_coef = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[4], PyBUF_WRITABLE); if (unlikely(!__pyx_v_coef.memview)) __PYX_ERR(0, 218, __pyx_L3_error)
-    __pyx_v_record = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[5], PyBUF_WRITABLE); if (unlikely(!__pyx_v_record.memview)) __PYX_ERR(0, 218, __pyx_L3_error)
+    __pyx_v_mirrored = __Pyx_PyLong_As_int(values[0]); if (unlikely((__pyx_v_mirrored == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_uniforms = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[1], 0); if (unlikely(!__pyx_v_uniforms.memview)) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_gammas = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[2], 0); if (unlikely(!__pyx_v_gammas.memview)) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_n_draws = __Pyx_PyLong_As_int(values[3]); if (unlikely((__pyx_v_n_draws == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_coef = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[4], PyBUF_WRITABLE); if (unlikely(!__pyx_v_coef.memview)) __PYX_ERR(0, 222, __pyx_L3_error)
+    __pyx_v_record = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[5], PyBUF_WRITABLE); if (unlikely(!__pyx_v_record.memview)) __PYX_ERR(0, 222, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, __pyx_nargs); __PYX_ERR(0, 216, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, __pyx_nargs); __PYX_ERR(0, 220, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -20907,7 +21159,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_mirrored, __pyx_v_uniforms, __pyx_v_gammas, __pyx_v_n_draws, __pyx_v_coef, __pyx_v_record);
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_4run(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_mirrored, __pyx_v_uniforms, __pyx_v_gammas, __pyx_v_n_draws, __pyx_v_coef, __pyx_v_record);
 
   /* function exit code */
   for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
@@ -20923,10 +21175,11 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   return __pyx_r;
 }
 
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirrored, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record) {
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirrored, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record) {
   Py_ssize_t __pyx_v_worst;
   int __pyx_v_i;
   int __pyx_v_k;
+  int __pyx_v_line;
   int __pyx_v_gamma;
   int __pyx_v_done;
   PyObject *__pyx_r = NULL;
@@ -20941,38 +21194,40 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   long __pyx_t_8;
   long __pyx_t_9;
   int __pyx_t_10;
-  __Pyx_memviewslice __pyx_t_11 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  __Pyx_memviewslice __pyx_t_12 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  double __pyx_t_13;
-  Py_ssize_t __pyx_t_14;
-  PyObject *__pyx_t_15 = NULL;
+  Py_ssize_t __pyx_t_11;
+  int __pyx_t_12;
+  __Pyx_memviewslice __pyx_t_13 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_14 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  double __pyx_t_15;
+  Py_ssize_t __pyx_t_16;
+  PyObject *__pyx_t_17 = NULL;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("run", 0);
 
-  /* "skreg/bayes/_kernels.pyx":225
+  /* "skreg/bayes/_kernels.pyx":229
  *         draw of . `record` takes , r and the penalty of each.
  *         """
- *         cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)             # <<<<<<<<<<<<<<
- *         cdef int i, k, gamma = 0, done = 0
+ *         cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()             # <<<<<<<<<<<<<<
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
 */
-  __pyx_v_worst = ((1 + __pyx_v_mirrored) * (__pyx_v_self->p + (4 * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS)));
+  __pyx_v_worst = ((1 + __pyx_v_mirrored) * __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(__pyx_v_self, 0));
 
-  /* "skreg/bayes/_kernels.pyx":226
+  /* "skreg/bayes/_kernels.pyx":230
  *         """
- *         cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)
- *         cdef int i, k, gamma = 0, done = 0             # <<<<<<<<<<<<<<
+ *         cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()
+ *         cdef int i, k, line, gamma = 0, done = 0             # <<<<<<<<<<<<<<
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:
 */
   __pyx_v_gamma = 0;
   __pyx_v_done = 0;
 
-  /* "skreg/bayes/_kernels.pyx":227
- *         cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)
- *         cdef int i, k, gamma = 0, done = 0
+  /* "skreg/bayes/_kernels.pyx":231
+ *         cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0             # <<<<<<<<<<<<<<
  *         with nogil:
  *             for i in range(n_draws):
@@ -20985,8 +21240,8 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   __pyx_v_self->uniforms = __pyx_t_2;
   __pyx_v_self->used = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":228
- *         cdef int i, k, gamma = 0, done = 0
+  /* "skreg/bayes/_kernels.pyx":232
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:             # <<<<<<<<<<<<<<
  *             for i in range(n_draws):
@@ -20998,7 +21253,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
       __Pyx_FastGIL_Remember();
       /*try:*/ {
 
-        /* "skreg/bayes/_kernels.pyx":229
+        /* "skreg/bayes/_kernels.pyx":233
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:
  *             for i in range(n_draws):             # <<<<<<<<<<<<<<
@@ -21012,7 +21267,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
         for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
           __pyx_v_i = __pyx_t_6;
 
-          /* "skreg/bayes/_kernels.pyx":230
+          /* "skreg/bayes/_kernels.pyx":234
  *         with nogil:
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:             # <<<<<<<<<<<<<<
@@ -21024,7 +21279,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           if (__pyx_t_7) {
 
 
-            /* "skreg/bayes/_kernels.pyx":231
+            /* "skreg/bayes/_kernels.pyx":235
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:
  *                     break             # <<<<<<<<<<<<<<
@@ -21033,7 +21288,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             goto __pyx_L7_break;
 
-            /* "skreg/bayes/_kernels.pyx":230
+            /* "skreg/bayes/_kernels.pyx":234
  *         with nogil:
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:             # <<<<<<<<<<<<<<
@@ -21042,7 +21297,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           }
 
-          /* "skreg/bayes/_kernels.pyx":232
+          /* "skreg/bayes/_kernels.pyx":236
  *                 if self.used + worst > uniforms.shape[0]:
  *                     break
  *                 for k in range(1 + mirrored):             # <<<<<<<<<<<<<<
@@ -21056,7 +21311,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
             __pyx_v_k = __pyx_t_10;
 
-            /* "skreg/bayes/_kernels.pyx":233
+            /* "skreg/bayes/_kernels.pyx":237
  *                     break
  *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)             # <<<<<<<<<<<<<<
@@ -21065,7 +21320,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(__pyx_v_self, (__pyx_v_k > 0));
 
-            /* "skreg/bayes/_kernels.pyx":234
+            /* "skreg/bayes/_kernels.pyx":238
  *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)             # <<<<<<<<<<<<<<
@@ -21074,7 +21329,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(__pyx_v_self, 0, __pyx_v_k);
 
-            /* "skreg/bayes/_kernels.pyx":235
+            /* "skreg/bayes/_kernels.pyx":239
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)             # <<<<<<<<<<<<<<
@@ -21083,39 +21338,64 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(__pyx_v_self, 1, __pyx_v_k);
 
-            /* "skreg/bayes/_kernels.pyx":236
+            /* "skreg/bayes/_kernels.pyx":240
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)
  *                     if self.inverse.shape[0] > 0:             # <<<<<<<<<<<<<<
  *                         self.stretch_residual(k)
- *                     self.draw_variance(gammas[gamma])
+ *                     for line in range(self.directions.shape[1]):
 */
             __pyx_t_7 = ((__pyx_v_self->inverse.shape[0]) > 0);
 
             if (__pyx_t_7) {
 
 
-              /* "skreg/bayes/_kernels.pyx":237
+              /* "skreg/bayes/_kernels.pyx":241
  *                     self.stretch(1, k)
  *                     if self.inverse.shape[0] > 0:
  *                         self.stretch_residual(k)             # <<<<<<<<<<<<<<
- *                     self.draw_variance(gammas[gamma])
- *                     gamma += 1
+ *                     for line in range(self.directions.shape[1]):
+ *                         self.slide(line)
 */
               __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(__pyx_v_self, __pyx_v_k);
 
-              /* "skreg/bayes/_kernels.pyx":236
+              /* "skreg/bayes/_kernels.pyx":240
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)
  *                     if self.inverse.shape[0] > 0:             # <<<<<<<<<<<<<<
  *                         self.stretch_residual(k)
- *                     self.draw_variance(gammas[gamma])
+ *                     for line in range(self.directions.shape[1]):
 */
             }
 
-            /* "skreg/bayes/_kernels.pyx":238
+            /* "skreg/bayes/_kernels.pyx":242
  *                     if self.inverse.shape[0] > 0:
  *                         self.stretch_residual(k)
+ *                     for line in range(self.directions.shape[1]):             # <<<<<<<<<<<<<<
+ *                         self.slide(line)
+ *                     self.draw_variance(gammas[gamma])
+*/
+
+            __pyx_t_3 = (__pyx_v_self->directions.shape[1]);
+            __pyx_t_11 = __pyx_t_3;
+
+            for (__pyx_t_12 = 0; __pyx_t_12 < __pyx_t_11; __pyx_t_12+=1) {
+              __pyx_v_line = __pyx_t_12;
+
+              /* "skreg/bayes/_kernels.pyx":243
+ *                         self.stretch_residual(k)
+ *                     for line in range(self.directions.shape[1]):
+ *                         self.slide(line)             # <<<<<<<<<<<<<<
+ *                     self.draw_variance(gammas[gamma])
+ *                     gamma += 1
+*/
+              __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(__pyx_v_self, __pyx_v_line);
+            }
+
+
+            /* "skreg/bayes/_kernels.pyx":244
+ *                     for line in range(self.directions.shape[1]):
+ *                         self.slide(line)
  *                     self.draw_variance(gammas[gamma])             # <<<<<<<<<<<<<<
  *                     gamma += 1
  *                 self.age += 1
@@ -21123,8 +21403,8 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
             __pyx_t_1 = __pyx_v_gamma;
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(__pyx_v_self, (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_gammas.data) + __pyx_t_1)) ))));
 
-            /* "skreg/bayes/_kernels.pyx":239
- *                         self.stretch_residual(k)
+            /* "skreg/bayes/_kernels.pyx":245
+ *                         self.slide(line)
  *                     self.draw_variance(gammas[gamma])
  *                     gamma += 1             # <<<<<<<<<<<<<<
  *                 self.age += 1
@@ -21134,7 +21414,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           }
 
 
-          /* "skreg/bayes/_kernels.pyx":240
+          /* "skreg/bayes/_kernels.pyx":246
  *                     self.draw_variance(gammas[gamma])
  *                     gamma += 1
  *                 self.age += 1             # <<<<<<<<<<<<<<
@@ -21143,7 +21423,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           __pyx_v_self->age = (__pyx_v_self->age + 1);
 
-          /* "skreg/bayes/_kernels.pyx":241
+          /* "skreg/bayes/_kernels.pyx":247
  *                     gamma += 1
  *                 self.age += 1
  *                 if self.age >= 50:             # <<<<<<<<<<<<<<
@@ -21155,7 +21435,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           if (__pyx_t_7) {
 
 
-            /* "skreg/bayes/_kernels.pyx":242
+            /* "skreg/bayes/_kernels.pyx":248
  *                 self.age += 1
  *                 if self.age >= 50:
  *                     self.refresh()             # <<<<<<<<<<<<<<
@@ -21164,7 +21444,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-            /* "skreg/bayes/_kernels.pyx":241
+            /* "skreg/bayes/_kernels.pyx":247
  *                     gamma += 1
  *                 self.age += 1
  *                 if self.age >= 50:             # <<<<<<<<<<<<<<
@@ -21173,73 +21453,73 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           }
 
-          /* "skreg/bayes/_kernels.pyx":243
+          /* "skreg/bayes/_kernels.pyx":249
  *                 if self.age >= 50:
  *                     self.refresh()
  *                 coef[i, :] = self.w             # <<<<<<<<<<<<<<
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half
 */
-          __pyx_t_11 = __pyx_v_self->w;
-          __PYX_INC_MEMVIEW(&__pyx_t_11, 0);
-          __pyx_t_12.data = __pyx_v_coef.data;
-          __pyx_t_12.memview = __pyx_v_coef.memview;
+          __pyx_t_13 = __pyx_v_self->w;
+          __PYX_INC_MEMVIEW(&__pyx_t_13, 0);
+          __pyx_t_14.data = __pyx_v_coef.data;
+          __pyx_t_14.memview = __pyx_v_coef.memview;
           {
     Py_ssize_t __pyx_tmp_idx = __pyx_v_i;
     Py_ssize_t __pyx_tmp_stride = __pyx_v_coef.strides[0];
-        __pyx_t_12.data += __pyx_tmp_idx * __pyx_tmp_stride;
+        __pyx_t_14.data += __pyx_tmp_idx * __pyx_tmp_stride;
 }
 
-__pyx_t_12.shape[0] = __pyx_v_coef.shape[1];
-__pyx_t_12.strides[0] = __pyx_v_coef.strides[1];
-    __pyx_t_12.suboffsets[0] = -1;
+__pyx_t_14.shape[0] = __pyx_v_coef.shape[1];
+__pyx_t_14.strides[0] = __pyx_v_coef.strides[1];
+    __pyx_t_14.suboffsets[0] = -1;
 
-if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 0))) __PYX_ERR(0, 243, __pyx_L4_error)
-          __PYX_XCLEAR_MEMVIEW(&__pyx_t_11, 0);; __pyx_t_11.memview = NULL; __pyx_t_11.data = NULL;
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_13, __pyx_t_14, 1, 1, 0) < 0))) __PYX_ERR(0, 249, __pyx_L4_error)
+          __PYX_XCLEAR_MEMVIEW(&__pyx_t_13, 0);; __pyx_t_13.memview = NULL; __pyx_t_13.data = NULL;
 
-          /* "skreg/bayes/_kernels.pyx":244
+          /* "skreg/bayes/_kernels.pyx":250
  *                     self.refresh()
  *                 coef[i, :] = self.w
  *                 record[i, 0] = self.variance             # <<<<<<<<<<<<<<
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty
 */
-          __pyx_t_13 = __pyx_v_self->variance;
+          __pyx_t_15 = __pyx_v_self->variance;
 
           __pyx_t_1 = __pyx_v_i;
-          __pyx_t_14 = 0;
-          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_14)) )) = __pyx_t_13;
+          __pyx_t_16 = 0;
+          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_16)) )) = __pyx_t_15;
 
 
-          /* "skreg/bayes/_kernels.pyx":245
+          /* "skreg/bayes/_kernels.pyx":251
  *                 coef[i, :] = self.w
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half             # <<<<<<<<<<<<<<
  *                 record[i, 2] = self.penalty
  *                 done += 1
 */
-          __pyx_t_13 = __pyx_v_self->half;
+          __pyx_t_15 = __pyx_v_self->half;
 
-          __pyx_t_14 = __pyx_v_i;
+          __pyx_t_16 = __pyx_v_i;
           __pyx_t_1 = 1;
-          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_14 * __pyx_v_record.strides[0]) )) + __pyx_t_1)) )) = __pyx_t_13;
+          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_16 * __pyx_v_record.strides[0]) )) + __pyx_t_1)) )) = __pyx_t_15;
 
 
-          /* "skreg/bayes/_kernels.pyx":246
+          /* "skreg/bayes/_kernels.pyx":252
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty             # <<<<<<<<<<<<<<
  *                 done += 1
  *         return done
 */
-          __pyx_t_13 = __pyx_v_self->penalty;
+          __pyx_t_15 = __pyx_v_self->penalty;
 
           __pyx_t_1 = __pyx_v_i;
-          __pyx_t_14 = 2;
-          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_14)) )) = __pyx_t_13;
+          __pyx_t_16 = 2;
+          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_16)) )) = __pyx_t_15;
 
 
-          /* "skreg/bayes/_kernels.pyx":247
+          /* "skreg/bayes/_kernels.pyx":253
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty
  *                 done += 1             # <<<<<<<<<<<<<<
@@ -21252,8 +21532,8 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 
       }
 
-      /* "skreg/bayes/_kernels.pyx":228
- *         cdef int i, k, gamma = 0, done = 0
+      /* "skreg/bayes/_kernels.pyx":232
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:             # <<<<<<<<<<<<<<
  *             for i in range(n_draws):
@@ -21274,28 +21554,28 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
       }
   }
 
-  /* "skreg/bayes/_kernels.pyx":248
+  /* "skreg/bayes/_kernels.pyx":254
  *                 record[i, 2] = self.penalty
  *                 done += 1
  *         return done             # <<<<<<<<<<<<<<
  * 
- *     cdef inline double uniform(self) noexcept nogil:
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:
 */
-  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_done); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 248, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_15);
+  __pyx_t_17 = __Pyx_PyLong_From_int(__pyx_v_done); if (unlikely(!__pyx_t_17)) __PYX_ERR(0, 254, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_17);
   {
     PyObject *__pyx_temp;
     {
       __pyx_temp = __pyx_r;
-      __pyx_r = __pyx_t_15;
+      __pyx_r = __pyx_t_17;
     }
     __Pyx_XDECREF(__pyx_temp);
   }
-  __pyx_t_15 = 0;
+  __pyx_t_17 = 0;
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":216
- *         self.refresh()
+  /* "skreg/bayes/_kernels.pyx":220
+ *         self.directions, self.direction_images = directions, images
  * 
  *     def run(             # <<<<<<<<<<<<<<
  *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
@@ -21304,11 +21584,12 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 
   /* function exit code */
   __pyx_L1_error:;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_11, 1);
-  __Pyx_XDECREF(__pyx_t_15);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_13, 1);
+  __Pyx_XDECREF(__pyx_t_17);
   __Pyx_AddTraceback("skreg.bayes._kernels.Chain.run", __pyx_clineno, __pyx_lineno, __pyx_filename);
   __pyx_r = NULL;
   __pyx_L0:;
+
 
 
 
@@ -21319,8 +21600,127 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":250
+/* "skreg/bayes/_kernels.pyx":256
  *         return done
+ * 
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
+*/
+
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+); /*proto*/
+static Py_ssize_t __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED int __pyx_skip_dispatch) {
+  Py_ssize_t __pyx_r;
+
+  /* "skreg/bayes/_kernels.pyx":258
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS             # <<<<<<<<<<<<<<
+ * 
+ *     cdef inline double uniform(self) noexcept nogil:
+*/
+  {
+
+    __pyx_r = (__pyx_v_self->p + ((4 + (__pyx_v_self->directions.shape[1])) * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS));
+  }
+  goto __pyx_L0;
+
+  /* "skreg/bayes/_kernels.pyx":256
+ *         return done
+ * 
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
+/* Python wrapper */
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+); /*proto*/
+PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_6most_uniforms, "How many uniforms a sweep and its moves can use up.");
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7most_uniforms = {"most_uniforms", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_6most_uniforms};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+) {
+  #if !CYTHON_VECTORCALL
+  CYTHON_UNUSED Py_ssize_t __pyx_nargs;
+  #endif
+  CYTHON_UNUSED PyObject *const *__pyx_kwvalues;
+  PyObject *__pyx_r = 0;
+  __Pyx_RefNannyDeclarations
+  __Pyx_RefNannySetupContext("most_uniforms (wrapper)", 0);
+  #if !CYTHON_VECTORCALL
+  #if CYTHON_ASSUME_SAFE_SIZE
+  __pyx_nargs = PyTuple_GET_SIZE(__pyx_args);
+  #else
+  __pyx_nargs = PyTuple_Size(__pyx_args); if (unlikely(__pyx_nargs < 0)) return NULL;
+  #endif
+  #endif
+  __pyx_kwvalues = __Pyx_KwValues_FASTCALL(__pyx_args, __pyx_nargs);
+  if (unlikely(__pyx_nargs > 0)) { __Pyx_RaiseArgtupleInvalid("most_uniforms", 1, 0, 0, __pyx_nargs); return NULL; }
+  const Py_ssize_t __pyx_kwds_len = unlikely(__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
+  if (unlikely(__pyx_kwds_len < 0)) return NULL;
+  if (unlikely(__pyx_kwds_len > 0)) {__Pyx_RejectKeywords("most_uniforms", __pyx_kwds); return NULL;}
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_6most_uniforms(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self));
+
+  /* function exit code */
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
+  PyObject *__pyx_r = NULL;
+  __Pyx_RefNannyDeclarations
+  PyObject *__pyx_t_1 = NULL;
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  __Pyx_RefNannySetupContext("most_uniforms", 0);
+  __pyx_t_1 = PyLong_FromSsize_t(__pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(__pyx_v_self, 1)); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 256, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_1);
+  {
+    PyObject *__pyx_temp;
+    {
+      __pyx_temp = __pyx_r;
+      __pyx_r = __pyx_t_1;
+    }
+    __Pyx_XDECREF(__pyx_temp);
+  }
+  __pyx_t_1 = 0;
+  goto __pyx_L0;
+
+  /* function exit code */
+  __pyx_L1_error:;
+  __Pyx_XDECREF(__pyx_t_1);
+  __Pyx_AddTraceback("skreg.bayes._kernels.Chain.most_uniforms", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __pyx_r = NULL;
+  __pyx_L0:;
+  __Pyx_XGIVEREF(__pyx_r);
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":260
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
  * 
  *     cdef inline double uniform(self) noexcept nogil:             # <<<<<<<<<<<<<<
  *         self.used += 1
@@ -21330,7 +21730,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
   double __pyx_r;
 
-  /* "skreg/bayes/_kernels.pyx":251
+  /* "skreg/bayes/_kernels.pyx":261
  * 
  *     cdef inline double uniform(self) noexcept nogil:
  *         self.used += 1             # <<<<<<<<<<<<<<
@@ -21339,7 +21739,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
 */
   __pyx_v_self->used = (__pyx_v_self->used + 1);
 
-  /* "skreg/bayes/_kernels.pyx":252
+  /* "skreg/bayes/_kernels.pyx":262
  *     cdef inline double uniform(self) noexcept nogil:
  *         self.used += 1
  *         return self.uniforms[self.used - 1]             # <<<<<<<<<<<<<<
@@ -21352,8 +21752,8 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":250
- *         return done
+  /* "skreg/bayes/_kernels.pyx":260
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
  * 
  *     cdef inline double uniform(self) noexcept nogil:             # <<<<<<<<<<<<<<
  *         self.used += 1
@@ -21365,7 +21765,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":254
+/* "skreg/bayes/_kernels.pyx":264
  *         return self.uniforms[self.used - 1]
  * 
  *     cdef inline double tied(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21378,7 +21778,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   int __pyx_t_1;
   double __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":256
+  /* "skreg/bayes/_kernels.pyx":266
  *     cdef inline double tied(self) noexcept nogil:
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21390,7 +21790,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":257
+    /* "skreg/bayes/_kernels.pyx":267
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:
  *             return self.variance / self.prior_variance             # <<<<<<<<<<<<<<
@@ -21403,7 +21803,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":256
+    /* "skreg/bayes/_kernels.pyx":266
  *     cdef inline double tied(self) noexcept nogil:
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21412,7 +21812,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":258
+  /* "skreg/bayes/_kernels.pyx":268
  *         if self.contract == FIXED:
  *             return self.variance / self.prior_variance
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0             # <<<<<<<<<<<<<<
@@ -21434,7 +21834,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":254
+  /* "skreg/bayes/_kernels.pyx":264
  *         return self.uniforms[self.used - 1]
  * 
  *     cdef inline double tied(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21447,7 +21847,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":260
+/* "skreg/bayes/_kernels.pyx":270
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0
  * 
  *     cdef void refresh(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21473,7 +21873,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skr
   int __pyx_clineno = 0;
   PyGILState_STATE __pyx_gilstate_save;
 
-  /* "skreg/bayes/_kernels.pyx":262
+  /* "skreg/bayes/_kernels.pyx":272
  *     cdef void refresh(self) noexcept nogil:
  *         """Compute the state anew from w, rid of the rounding that moves have added and stretched."""
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
@@ -21482,7 +21882,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skr
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":264
+  /* "skreg/bayes/_kernels.pyx":274
  *         cdef int j, one = 1
  *         cdef double minus
  *         self.state[:] = self.centre_states[1]             # <<<<<<<<<<<<<<
@@ -21502,10 +21902,10 @@ __pyx_t_1.shape[0] = __pyx_v_self->centre_states.shape[1];
 __pyx_t_1.strides[0] = __pyx_v_self->centre_states.strides[1];
     __pyx_t_1.suboffsets[0] = -1;
 
-if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 1, 0) < 0))) __PYX_ERR(0, 264, __pyx_L1_error)
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 1, 0) < 0))) __PYX_ERR(0, 274, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 0);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":265
+  /* "skreg/bayes/_kernels.pyx":275
  *         cdef double minus
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -21519,7 +21919,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   for (__pyx_t_4 = 0; __pyx_t_4 < __pyx_t_3; __pyx_t_4+=1) {
     __pyx_v_j = __pyx_t_4;
 
-    /* "skreg/bayes/_kernels.pyx":266
+    /* "skreg/bayes/_kernels.pyx":276
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:             # <<<<<<<<<<<<<<
@@ -21532,7 +21932,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
     if (__pyx_t_6) {
 
 
-      /* "skreg/bayes/_kernels.pyx":267
+      /* "skreg/bayes/_kernels.pyx":277
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:
  *                 minus = -self.w[j]             # <<<<<<<<<<<<<<
@@ -21542,7 +21942,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
       __pyx_t_5 = __pyx_v_j;
       __pyx_v_minus = (-(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) ))));
 
-      /* "skreg/bayes/_kernels.pyx":268
+      /* "skreg/bayes/_kernels.pyx":278
  *             if self.w[j] != 0.0:
  *                 minus = -self.w[j]
  *                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)             # <<<<<<<<<<<<<<
@@ -21554,7 +21954,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
       __pyx_t_8 = 0;
       __pyx_f_5scipy_6linalg_11cython_blas_daxpy((&__pyx_v_self->size), (&__pyx_v_minus), ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->matrix.data) + __pyx_t_5)) ) + __pyx_t_7 * __pyx_v_self->matrix.strides[1]) ))))), (&__pyx_v_one), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_8)) )))), (&__pyx_v_one));
 
-      /* "skreg/bayes/_kernels.pyx":266
+      /* "skreg/bayes/_kernels.pyx":276
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:             # <<<<<<<<<<<<<<
@@ -21565,7 +21965,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":269
+  /* "skreg/bayes/_kernels.pyx":279
  *                 minus = -self.w[j]
  *                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)
  *         self.age, self.stretched = 0, 0.0             # <<<<<<<<<<<<<<
@@ -21579,7 +21979,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   __pyx_v_self->age = __pyx_t_2;
   __pyx_v_self->stretched = __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":260
+  /* "skreg/bayes/_kernels.pyx":270
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0
  * 
  *     cdef void refresh(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21600,7 +22000,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
 
 }
 
-/* "skreg/bayes/_kernels.pyx":271
+/* "skreg/bayes/_kernels.pyx":281
  *         self.age, self.stretched = 0, 0.0
  * 
  *     cdef void sweep(self, bint mirror) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21628,7 +22028,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   Py_ssize_t __pyx_t_5;
   __pyx_t_5scipy_6linalg_11cython_blas_d __pyx_t_6;
 
-  /* "skreg/bayes/_kernels.pyx":272
+  /* "skreg/bayes/_kernels.pyx":282
  * 
  *     cdef void sweep(self, bint mirror) noexcept nogil:
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
@@ -21637,7 +22037,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":273
+  /* "skreg/bayes/_kernels.pyx":283
  *     cdef void sweep(self, bint mirror) noexcept nogil:
  *         cdef int j, one = 1
  *         cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()             # <<<<<<<<<<<<<<
@@ -21648,7 +22048,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   __pyx_v_precision = (1.0 / __pyx_v_self->variance);
   __pyx_v_tied = __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(__pyx_v_self);
 
-  /* "skreg/bayes/_kernels.pyx":276
+  /* "skreg/bayes/_kernels.pyx":286
  *         cdef double l1, root, r, old, new, step
  *         cdef double *column
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -21662,7 +22062,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
     __pyx_v_j = __pyx_t_3;
 
-    /* "skreg/bayes/_kernels.pyx":277
+    /* "skreg/bayes/_kernels.pyx":287
  *         cdef double *column
  *         for j in range(self.p):
  *             column = <double *> &self.matrix[0, j]             # <<<<<<<<<<<<<<
@@ -21673,7 +22073,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_column = ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->matrix.data) + __pyx_t_4)) ) + __pyx_t_5 * __pyx_v_self->matrix.strides[1]) )))));
 
-    /* "skreg/bayes/_kernels.pyx":278
+    /* "skreg/bayes/_kernels.pyx":288
  *         for j in range(self.p):
  *             column = <double *> &self.matrix[0, j]
  *             old = self.w[j]             # <<<<<<<<<<<<<<
@@ -21683,7 +22083,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_old = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) )));
 
-    /* "skreg/bayes/_kernels.pyx":279
+    /* "skreg/bayes/_kernels.pyx":289
  *             column = <double *> &self.matrix[0, j]
  *             old = self.w[j]
  *             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]             # <<<<<<<<<<<<<<
@@ -21701,7 +22101,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     }
     __pyx_v_r = __pyx_t_6;
 
-    /* "skreg/bayes/_kernels.pyx":280
+    /* "skreg/bayes/_kernels.pyx":290
  *             old = self.w[j]
  *             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]
  *             l1 = tied * self.l1[j]             # <<<<<<<<<<<<<<
@@ -21711,7 +22111,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_l1 = (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_5)) ))));
 
-    /* "skreg/bayes/_kernels.pyx":282
+    /* "skreg/bayes/_kernels.pyx":292
  *             l1 = tied * self.l1[j]
  *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
  *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)             # <<<<<<<<<<<<<<
@@ -21722,7 +22122,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_4 = __pyx_v_j;
     __pyx_v_root = __pyx_f_5skreg_5bayes_8_kernels_larger(sqrt(((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_5)) ))) + (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_4)) )))))), ((1e-12 * __pyx_v_l1) / __pyx_v_sigma));
 
-    /* "skreg/bayes/_kernels.pyx":284
+    /* "skreg/bayes/_kernels.pyx":294
  *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
  *             new = site(
  *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror             # <<<<<<<<<<<<<<
@@ -21731,7 +22131,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
     __pyx_t_4 = __pyx_v_j;
 
-    /* "skreg/bayes/_kernels.pyx":283
+    /* "skreg/bayes/_kernels.pyx":293
  *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
  *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
  *             new = site(             # <<<<<<<<<<<<<<
@@ -21740,7 +22140,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
     __pyx_v_new = __pyx_f_5skreg_5bayes_8_kernels_site((__pyx_v_r + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_4)) ))) * __pyx_v_old)), (__pyx_v_sigma / __pyx_v_root), __pyx_v_precision, __pyx_v_l1, __pyx_v_self->positive, __pyx_v_old, __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_mirror);
 
-    /* "skreg/bayes/_kernels.pyx":286
+    /* "skreg/bayes/_kernels.pyx":296
  *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror
  *             )
  *             step = old - new             # <<<<<<<<<<<<<<
@@ -21749,7 +22149,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
     __pyx_v_step = (__pyx_v_old - __pyx_v_new);
 
-    /* "skreg/bayes/_kernels.pyx":287
+    /* "skreg/bayes/_kernels.pyx":297
  *             )
  *             step = old - new
  *             self.w[j] = new             # <<<<<<<<<<<<<<
@@ -21759,7 +22159,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_4 = __pyx_v_j;
     *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_4)) )) = __pyx_v_new;
 
-    /* "skreg/bayes/_kernels.pyx":288
+    /* "skreg/bayes/_kernels.pyx":298
  *             step = old - new
  *             self.w[j] = new
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)             # <<<<<<<<<<<<<<
@@ -21771,7 +22171,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":271
+  /* "skreg/bayes/_kernels.pyx":281
  *         self.age, self.stretched = 0, 0.0
  * 
  *     cdef void sweep(self, bint mirror) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21794,7 +22194,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 
 }
 
-/* "skreg/bayes/_kernels.pyx":290
+/* "skreg/bayes/_kernels.pyx":300
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
  * 
  *     cdef double log_density(self, double half, double penalty, double variance) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21817,7 +22217,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   Py_ssize_t __pyx_t_7;
   Py_ssize_t __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":294
+  /* "skreg/bayes/_kernels.pyx":304
  *         cdef double log_variance, sigma, total
  *         cdef int k
  *         if self.contract == KNOWN:             # <<<<<<<<<<<<<<
@@ -21829,7 +22229,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":295
+    /* "skreg/bayes/_kernels.pyx":305
  *         cdef int k
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance             # <<<<<<<<<<<<<<
@@ -21842,7 +22242,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":294
+    /* "skreg/bayes/_kernels.pyx":304
  *         cdef double log_variance, sigma, total
  *         cdef int k
  *         if self.contract == KNOWN:             # <<<<<<<<<<<<<<
@@ -21851,7 +22251,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":296
+  /* "skreg/bayes/_kernels.pyx":306
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -21863,7 +22263,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":297
+    /* "skreg/bayes/_kernels.pyx":307
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)             # <<<<<<<<<<<<<<
@@ -21876,7 +22276,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":296
+    /* "skreg/bayes/_kernels.pyx":306
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -21885,7 +22285,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":298
+  /* "skreg/bayes/_kernels.pyx":308
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21897,7 +22297,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":299
+    /* "skreg/bayes/_kernels.pyx":309
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance             # <<<<<<<<<<<<<<
@@ -21910,7 +22310,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":298
+    /* "skreg/bayes/_kernels.pyx":308
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21919,7 +22319,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":300
+  /* "skreg/bayes/_kernels.pyx":310
  *         if self.contract == FIXED:
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)             # <<<<<<<<<<<<<<
@@ -21933,7 +22333,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   __pyx_v_log_variance = __pyx_t_2;
   __pyx_v_sigma = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":301
+  /* "skreg/bayes/_kernels.pyx":311
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:             # <<<<<<<<<<<<<<
@@ -21945,7 +22345,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":302
+    /* "skreg/bayes/_kernels.pyx":312
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:
  *             total = (self.shape + self.half_penalized) * log_variance             # <<<<<<<<<<<<<<
@@ -21954,7 +22354,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
     __pyx_v_total = ((__pyx_v_self->shape + __pyx_v_self->half_penalized) * __pyx_v_log_variance);
 
-    /* "skreg/bayes/_kernels.pyx":303
+    /* "skreg/bayes/_kernels.pyx":313
  *         if self.contract == SD_SCALED:
  *             total = (self.shape + self.half_penalized) * log_variance
  *             return -total - (self.scale + half) / variance - penalty / sigma             # <<<<<<<<<<<<<<
@@ -21967,7 +22367,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":301
+    /* "skreg/bayes/_kernels.pyx":311
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:             # <<<<<<<<<<<<<<
@@ -21976,7 +22376,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":304
+  /* "skreg/bayes/_kernels.pyx":314
  *             total = (self.shape + self.half_penalized) * log_variance
  *             return -total - (self.scale + half) / variance - penalty / sigma
  *         total = (self.shape + self.half_penalized) * log_variance             # <<<<<<<<<<<<<<
@@ -21985,7 +22385,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   __pyx_v_total = ((__pyx_v_self->shape + __pyx_v_self->half_penalized) * __pyx_v_log_variance);
 
-  /* "skreg/bayes/_kernels.pyx":305
+  /* "skreg/bayes/_kernels.pyx":315
  *             return -total - (self.scale + half) / variance - penalty / sigma
  *         total = (self.shape + self.half_penalized) * log_variance
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +             # <<<<<<<<<<<<<<
@@ -21999,7 +22399,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
     __pyx_v_k = __pyx_t_6;
 
-    /* "skreg/bayes/_kernels.pyx":306
+    /* "skreg/bayes/_kernels.pyx":316
  *         total = (self.shape + self.half_penalized) * log_variance
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +
  *             total += self.net_count[k] * log(mills(self.net_ratio[k] / sigma))             # <<<<<<<<<<<<<<
@@ -22012,7 +22412,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":307
+  /* "skreg/bayes/_kernels.pyx":317
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +
  *             total += self.net_count[k] * log(mills(self.net_ratio[k] / sigma))
  *         return -total - (self.scale + half + penalty) / variance             # <<<<<<<<<<<<<<
@@ -22025,7 +22425,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":290
+  /* "skreg/bayes/_kernels.pyx":300
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
  * 
  *     cdef double log_density(self, double half, double penalty, double variance) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22042,7 +22442,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":309
+/* "skreg/bayes/_kernels.pyx":319
  *         return -total - (self.scale + half + penalty) / variance
  * 
  *     cdef double along(self, const Line *line, double x) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22075,7 +22475,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   int __pyx_t_11;
   int __pyx_t_12;
 
-  /* "skreg/bayes/_kernels.pyx":311
+  /* "skreg/bayes/_kernels.pyx":321
  *     cdef double along(self, const Line *line, double x) noexcept nogil:
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
  *         cdef double kappa, half, penalty, variance = self.variance             # <<<<<<<<<<<<<<
@@ -22086,7 +22486,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 
   __pyx_v_variance = __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":312
+  /* "skreg/bayes/_kernels.pyx":322
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
  *         cdef double kappa, half, penalty, variance = self.variance
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0             # <<<<<<<<<<<<<<
@@ -22098,7 +22498,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   __pyx_v_s2 = 0.0;
   __pyx_v_s3 = 0.0;
 
-  /* "skreg/bayes/_kernels.pyx":313
+  /* "skreg/bayes/_kernels.pyx":323
  *         cdef double kappa, half, penalty, variance = self.variance
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
  *         cdef const double *base = line.base             # <<<<<<<<<<<<<<
@@ -22109,23 +22509,23 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 
   __pyx_v_base = __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":315
+  /* "skreg/bayes/_kernels.pyx":325
  *         cdef const double *base = line.base
  *         cdef int j
  *         if line.still:             # <<<<<<<<<<<<<<
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
 */
   __pyx_t_3 = (__pyx_v_line->still != 0);
 
   if (__pyx_t_3) {
 
 
-    /* "skreg/bayes/_kernels.pyx":316
+    /* "skreg/bayes/_kernels.pyx":326
  *         cdef int j
  *         if line.still:
  *             return self.log_density(self.half, self.penalty, variance * exp(x))             # <<<<<<<<<<<<<<
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:
 */
     {
@@ -22134,27 +22534,37 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":315
+    /* "skreg/bayes/_kernels.pyx":325
  *         cdef const double *base = line.base
  *         cdef int j
  *         if line.still:             # <<<<<<<<<<<<<<
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":317
+  /* "skreg/bayes/_kernels.pyx":327
  *         if line.still:
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)             # <<<<<<<<<<<<<<
+ *         kappa = x if line.straight else exp(x)             # <<<<<<<<<<<<<<
  *         if self.positive and not line.low <= kappa <= line.high:
  *             return -1e300
 */
-  __pyx_v_kappa = exp(__pyx_v_x);
+  __pyx_t_3 = (__pyx_v_line->straight != 0);
 
-  /* "skreg/bayes/_kernels.pyx":318
+  if (__pyx_t_3) {
+
+    __pyx_t_1 = __pyx_v_x;
+  } else {
+
+    __pyx_t_1 = exp(__pyx_v_x);
+  }
+
+  __pyx_v_kappa = __pyx_t_1;
+
+  /* "skreg/bayes/_kernels.pyx":328
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:             # <<<<<<<<<<<<<<
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
@@ -22179,8 +22589,8 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   if (__pyx_t_3) {
 
 
-    /* "skreg/bayes/_kernels.pyx":319
- *         kappa = exp(x)
+    /* "skreg/bayes/_kernels.pyx":329
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:
  *             return -1e300             # <<<<<<<<<<<<<<
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
@@ -22192,16 +22602,16 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":318
+    /* "skreg/bayes/_kernels.pyx":328
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:             # <<<<<<<<<<<<<<
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":320
+  /* "skreg/bayes/_kernels.pyx":330
  *         if self.positive and not line.low <= kappa <= line.high:
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before             # <<<<<<<<<<<<<<
@@ -22215,7 +22625,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=4) {
     __pyx_v_j = __pyx_t_8;
 
-    /* "skreg/bayes/_kernels.pyx":321
+    /* "skreg/bayes/_kernels.pyx":331
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])             # <<<<<<<<<<<<<<
@@ -22226,7 +22636,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     __pyx_t_10 = __pyx_v_j;
     __pyx_v_s0 = (__pyx_v_s0 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":322
+    /* "skreg/bayes/_kernels.pyx":332
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])             # <<<<<<<<<<<<<<
@@ -22237,7 +22647,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     __pyx_t_9 = (__pyx_v_j + 1);
     __pyx_v_s1 = (__pyx_v_s1 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 1)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":323
+    /* "skreg/bayes/_kernels.pyx":333
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
  *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])             # <<<<<<<<<<<<<<
@@ -22248,7 +22658,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     __pyx_t_10 = (__pyx_v_j + 2);
     __pyx_v_s2 = (__pyx_v_s2 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 2)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":324
+    /* "skreg/bayes/_kernels.pyx":334
  *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
  *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
  *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])             # <<<<<<<<<<<<<<
@@ -22261,7 +22671,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":325
+  /* "skreg/bayes/_kernels.pyx":335
  *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
  *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):             # <<<<<<<<<<<<<<
@@ -22275,7 +22685,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   for (__pyx_t_12 = (__pyx_v_self->p - (__pyx_v_self->p % 4)); __pyx_t_12 < __pyx_t_11; __pyx_t_12+=1) {
     __pyx_v_j = __pyx_t_12;
 
-    /* "skreg/bayes/_kernels.pyx":326
+    /* "skreg/bayes/_kernels.pyx":336
  *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])             # <<<<<<<<<<<<<<
@@ -22288,7 +22698,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":327
+  /* "skreg/bayes/_kernels.pyx":337
  *         for j in range(self.p - self.p % 4, self.p):
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
@@ -22297,7 +22707,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 */
   __pyx_v_penalty = (((__pyx_v_s0 + __pyx_v_s1) + (__pyx_v_s2 + __pyx_v_s3)) + (0.5 * (__pyx_v_line->q0 + (__pyx_v_kappa * (__pyx_v_line->q1 + (__pyx_v_kappa * __pyx_v_line->q2))))));
 
-  /* "skreg/bayes/_kernels.pyx":328
+  /* "skreg/bayes/_kernels.pyx":338
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
  *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
@@ -22306,7 +22716,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 */
   __pyx_v_half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":329
+  /* "skreg/bayes/_kernels.pyx":339
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
  *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:             # <<<<<<<<<<<<<<
@@ -22318,7 +22728,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   if (__pyx_t_3) {
 
 
-    /* "skreg/bayes/_kernels.pyx":330
+    /* "skreg/bayes/_kernels.pyx":340
  *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
@@ -22327,7 +22737,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 */
     __pyx_v_variance = (__pyx_v_variance * exp((__pyx_v_line->h * __pyx_v_x)));
 
-    /* "skreg/bayes/_kernels.pyx":329
+    /* "skreg/bayes/_kernels.pyx":339
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
  *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:             # <<<<<<<<<<<<<<
@@ -22336,7 +22746,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":331
+  /* "skreg/bayes/_kernels.pyx":341
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)
  *         return line.dimension * x + self.log_density(half, penalty, variance)             # <<<<<<<<<<<<<<
@@ -22349,7 +22759,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":309
+  /* "skreg/bayes/_kernels.pyx":319
  *         return -total - (self.scale + half + penalty) / variance
  * 
  *     cdef double along(self, const Line *line, double x) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22372,7 +22782,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":333
+/* "skreg/bayes/_kernels.pyx":343
  *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22395,7 +22805,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   long __pyx_t_4;
   int __pyx_t_5;
 
-  /* "skreg/bayes/_kernels.pyx":337
+  /* "skreg/bayes/_kernels.pyx":347
  *         cdef double level, left, right, x
  *         cdef int k, before, after
  *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))             # <<<<<<<<<<<<<<
@@ -22404,7 +22814,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_level = (__pyx_f_5skreg_5bayes_8_kernels_5Chain_along(__pyx_v_self, __pyx_v_line, 0.0) + log(__pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST)));
 
-  /* "skreg/bayes/_kernels.pyx":338
+  /* "skreg/bayes/_kernels.pyx":348
  *         cdef int k, before, after
  *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
  *         left = -width * self.uniform()             # <<<<<<<<<<<<<<
@@ -22413,7 +22823,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_left = ((-__pyx_v_width) * __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self));
 
-  /* "skreg/bayes/_kernels.pyx":339
+  /* "skreg/bayes/_kernels.pyx":349
  *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
  *         left = -width * self.uniform()
  *         right = left + width             # <<<<<<<<<<<<<<
@@ -22422,7 +22832,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_right = (__pyx_v_left + __pyx_v_width);
 
-  /* "skreg/bayes/_kernels.pyx":340
+  /* "skreg/bayes/_kernels.pyx":350
  *         left = -width * self.uniform()
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())             # <<<<<<<<<<<<<<
@@ -22431,7 +22841,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_before = ((int)(__pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS * __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self)));
 
-  /* "skreg/bayes/_kernels.pyx":341
+  /* "skreg/bayes/_kernels.pyx":351
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())
  *         after = SLICE_STEPS - 1 - before             # <<<<<<<<<<<<<<
@@ -22440,7 +22850,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_after = ((__pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS - 1) - __pyx_v_before);
 
-  /* "skreg/bayes/_kernels.pyx":342
+  /* "skreg/bayes/_kernels.pyx":352
  *         before = <int> (SLICE_STEPS * self.uniform())
  *         after = SLICE_STEPS - 1 - before
  *         while before > 0 and self.along(line, left) > level:             # <<<<<<<<<<<<<<
@@ -22467,7 +22877,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 
     if (!__pyx_t_1) break;
 
-    /* "skreg/bayes/_kernels.pyx":343
+    /* "skreg/bayes/_kernels.pyx":353
  *         after = SLICE_STEPS - 1 - before
  *         while before > 0 and self.along(line, left) > level:
  *             left -= width             # <<<<<<<<<<<<<<
@@ -22476,7 +22886,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_left = (__pyx_v_left - __pyx_v_width);
 
-    /* "skreg/bayes/_kernels.pyx":344
+    /* "skreg/bayes/_kernels.pyx":354
  *         while before > 0 and self.along(line, left) > level:
  *             left -= width
  *             before -= 1             # <<<<<<<<<<<<<<
@@ -22486,7 +22896,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     __pyx_v_before = (__pyx_v_before - 1);
   }
 
-  /* "skreg/bayes/_kernels.pyx":345
+  /* "skreg/bayes/_kernels.pyx":355
  *             left -= width
  *             before -= 1
  *         while after > 0 and self.along(line, right) > level:             # <<<<<<<<<<<<<<
@@ -22513,7 +22923,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 
     if (!__pyx_t_1) break;
 
-    /* "skreg/bayes/_kernels.pyx":346
+    /* "skreg/bayes/_kernels.pyx":356
  *             before -= 1
  *         while after > 0 and self.along(line, right) > level:
  *             right += width             # <<<<<<<<<<<<<<
@@ -22522,7 +22932,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_right = (__pyx_v_right + __pyx_v_width);
 
-    /* "skreg/bayes/_kernels.pyx":347
+    /* "skreg/bayes/_kernels.pyx":357
  *         while after > 0 and self.along(line, right) > level:
  *             right += width
  *             after -= 1             # <<<<<<<<<<<<<<
@@ -22532,7 +22942,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     __pyx_v_after = (__pyx_v_after - 1);
   }
 
-  /* "skreg/bayes/_kernels.pyx":348
+  /* "skreg/bayes/_kernels.pyx":358
  *             right += width
  *             after -= 1
  *         for k in range(SLICE_UNIFORMS - 3):             # <<<<<<<<<<<<<<
@@ -22546,7 +22956,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   for (__pyx_t_5 = 0; __pyx_t_5 < __pyx_t_4; __pyx_t_5+=1) {
     __pyx_v_k = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":349
+    /* "skreg/bayes/_kernels.pyx":359
  *             after -= 1
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)             # <<<<<<<<<<<<<<
@@ -22555,7 +22965,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_x = (__pyx_v_left + (__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self) * (__pyx_v_right - __pyx_v_left)));
 
-    /* "skreg/bayes/_kernels.pyx":350
+    /* "skreg/bayes/_kernels.pyx":360
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:             # <<<<<<<<<<<<<<
@@ -22567,7 +22977,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":351
+      /* "skreg/bayes/_kernels.pyx":361
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:
  *                 return x             # <<<<<<<<<<<<<<
@@ -22580,7 +22990,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
       }
       goto __pyx_L0;
 
-      /* "skreg/bayes/_kernels.pyx":350
+      /* "skreg/bayes/_kernels.pyx":360
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:             # <<<<<<<<<<<<<<
@@ -22589,7 +22999,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     }
 
-    /* "skreg/bayes/_kernels.pyx":352
+    /* "skreg/bayes/_kernels.pyx":362
  *             if self.along(line, x) > level:
  *                 return x
  *             if x < 0.0:             # <<<<<<<<<<<<<<
@@ -22601,7 +23011,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":353
+      /* "skreg/bayes/_kernels.pyx":363
  *                 return x
  *             if x < 0.0:
  *                 left = x             # <<<<<<<<<<<<<<
@@ -22610,7 +23020,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
       __pyx_v_left = __pyx_v_x;
 
-      /* "skreg/bayes/_kernels.pyx":352
+      /* "skreg/bayes/_kernels.pyx":362
  *             if self.along(line, x) > level:
  *                 return x
  *             if x < 0.0:             # <<<<<<<<<<<<<<
@@ -22620,7 +23030,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
       goto __pyx_L14;
     }
 
-    /* "skreg/bayes/_kernels.pyx":355
+    /* "skreg/bayes/_kernels.pyx":365
  *                 left = x
  *             else:
  *                 right = x             # <<<<<<<<<<<<<<
@@ -22634,7 +23044,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":356
+  /* "skreg/bayes/_kernels.pyx":366
  *             else:
  *                 right = x
  *         return 0.0             # <<<<<<<<<<<<<<
@@ -22647,7 +23057,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":333
+  /* "skreg/bayes/_kernels.pyx":343
  *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22667,7 +23077,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":358
+/* "skreg/bayes/_kernels.pyx":368
  *         return 0.0
  * 
  *     cdef void stretch(self, int centre, int h) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22688,8 +23098,9 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   int __pyx_t_8;
   int __pyx_t_9;
   int __pyx_t_10;
+  int __pyx_t_11;
 
-  /* "skreg/bayes/_kernels.pyx":362
+  /* "skreg/bayes/_kernels.pyx":372
  *         cdef Line line
  *         cdef int j
  *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]             # <<<<<<<<<<<<<<
@@ -22707,7 +23118,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   __pyx_v_line.base = __pyx_t_3;
   __pyx_v_line.base_state = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":363
+  /* "skreg/bayes/_kernels.pyx":373
  *         cdef int j
  *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
  *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0             # <<<<<<<<<<<<<<
@@ -22725,7 +23136,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   __pyx_v_line.slope = __pyx_t_6;
   __pyx_v_line.curvature = __pyx_t_7;
 
-  /* "skreg/bayes/_kernels.pyx":364
+  /* "skreg/bayes/_kernels.pyx":374
  *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
  *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -22739,7 +23150,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
     __pyx_v_j = __pyx_t_10;
 
-    /* "skreg/bayes/_kernels.pyx":365
+    /* "skreg/bayes/_kernels.pyx":375
  *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
  *         for j in range(self.p):
  *             self.direction[j] = self.w[j] - line.base[j]             # <<<<<<<<<<<<<<
@@ -22752,7 +23163,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":366
+  /* "skreg/bayes/_kernels.pyx":376
  *         for j in range(self.p):
  *             self.direction[j] = self.w[j] - line.base[j]
  *         for j in range(self.size):             # <<<<<<<<<<<<<<
@@ -22766,7 +23177,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
     __pyx_v_j = __pyx_t_10;
 
-    /* "skreg/bayes/_kernels.pyx":367
+    /* "skreg/bayes/_kernels.pyx":377
  *             self.direction[j] = self.w[j] - line.base[j]
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]             # <<<<<<<<<<<<<<
@@ -22779,7 +23190,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":368
+  /* "skreg/bayes/_kernels.pyx":378
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw             # <<<<<<<<<<<<<<
@@ -22788,7 +23199,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
 */
   if (__pyx_v_self->rows) {
 
-    /* "skreg/bayes/_kernels.pyx":369
+    /* "skreg/bayes/_kernels.pyx":379
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw
  *             for j in range(self.size):             # <<<<<<<<<<<<<<
@@ -22802,7 +23213,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
     for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
       __pyx_v_j = __pyx_t_10;
 
-      /* "skreg/bayes/_kernels.pyx":370
+      /* "skreg/bayes/_kernels.pyx":380
  *         if self.rows:  # r = b  Aw
  *             for j in range(self.size):
  *                 line.slope += line.base_state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
@@ -22812,7 +23223,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
       __pyx_t_1 = __pyx_v_j;
       __pyx_v_line.slope = (__pyx_v_line.slope + ((__pyx_v_line.base_state[__pyx_v_j]) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_1)) )))));
 
-      /* "skreg/bayes/_kernels.pyx":371
+      /* "skreg/bayes/_kernels.pyx":381
  *             for j in range(self.size):
  *                 line.slope += line.base_state[j] * self.direction_state[j]
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
@@ -22825,7 +23236,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
     }
 
 
-    /* "skreg/bayes/_kernels.pyx":368
+    /* "skreg/bayes/_kernels.pyx":378
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw             # <<<<<<<<<<<<<<
@@ -22835,7 +23246,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
     goto __pyx_L7;
   }
 
-  /* "skreg/bayes/_kernels.pyx":373
+  /* "skreg/bayes/_kernels.pyx":383
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]
  *         else:  # g = c  Gw
  *             for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -22850,22 +23261,22 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
     for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
       __pyx_v_j = __pyx_t_10;
 
-      /* "skreg/bayes/_kernels.pyx":374
+      /* "skreg/bayes/_kernels.pyx":384
  *         else:  # g = c  Gw
  *             for j in range(self.p):
  *                 line.slope -= line.base_state[j] * self.direction[j]             # <<<<<<<<<<<<<<
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
- *         line.dimension = self.p
+ *         line.dimension, line.straight = self.p, False
 */
       __pyx_t_2 = __pyx_v_j;
       __pyx_v_line.slope = (__pyx_v_line.slope - ((__pyx_v_line.base_state[__pyx_v_j]) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )))));
 
-      /* "skreg/bayes/_kernels.pyx":375
+      /* "skreg/bayes/_kernels.pyx":385
  *             for j in range(self.p):
  *                 line.slope -= line.base_state[j] * self.direction[j]
  *                 line.curvature -= self.direction_state[j] * self.direction[j]             # <<<<<<<<<<<<<<
- *         line.dimension = self.p
- *         self.move_along(&line, h)
+ *         line.dimension, line.straight = self.p, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 */
       __pyx_t_2 = __pyx_v_j;
       __pyx_t_1 = __pyx_v_j;
@@ -22875,27 +23286,30 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   }
   __pyx_L7:;
 
-  /* "skreg/bayes/_kernels.pyx":376
+  /* "skreg/bayes/_kernels.pyx":386
  *                 line.slope -= line.base_state[j] * self.direction[j]
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
- *         line.dimension = self.p             # <<<<<<<<<<<<<<
- *         self.move_along(&line, h)
+ *         line.dimension, line.straight = self.p, False             # <<<<<<<<<<<<<<
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
  * 
 */
   __pyx_t_8 = __pyx_v_self->p;
 
-  __pyx_v_line.dimension = __pyx_t_8;
+  __pyx_t_11 = 0;
 
-  /* "skreg/bayes/_kernels.pyx":377
+  __pyx_v_line.dimension = __pyx_t_8;
+  __pyx_v_line.straight = __pyx_t_11;
+
+  /* "skreg/bayes/_kernels.pyx":387
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
- *         line.dimension = self.p
- *         self.move_along(&line, h)             # <<<<<<<<<<<<<<
+ *         line.dimension, line.straight = self.p, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))             # <<<<<<<<<<<<<<
  * 
  *     cdef void stretch_residual(self, int h) noexcept nogil:
 */
-  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h);
+  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h, (2.0 / sqrt(__pyx_v_line.dimension)));
 
-  /* "skreg/bayes/_kernels.pyx":358
+  /* "skreg/bayes/_kernels.pyx":368
  *         return 0.0
  * 
  *     cdef void stretch(self, int centre, int h) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22908,8 +23322,8 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
 
 }
 
-/* "skreg/bayes/_kernels.pyx":379
- *         self.move_along(&line, h)
+/* "skreg/bayes/_kernels.pyx":389
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
  * 
  *     cdef void stretch_residual(self, int h) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
@@ -22935,12 +23349,13 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   double __pyx_t_11;
   double __pyx_t_12;
   double __pyx_t_13;
+  int __pyx_t_14;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   PyGILState_STATE __pyx_gilstate_save;
 
-  /* "skreg/bayes/_kernels.pyx":382
+  /* "skreg/bayes/_kernels.pyx":392
  *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
  *         cdef Line line
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
@@ -22949,7 +23364,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":383
+  /* "skreg/bayes/_kernels.pyx":393
  *         cdef Line line
  *         cdef int j, one = 1
  *         cdef double minus = -1.0, nothing = 0.0             # <<<<<<<<<<<<<<
@@ -22959,7 +23374,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   __pyx_v_minus = -1.0;
   __pyx_v_nothing = 0.0;
 
-  /* "skreg/bayes/_kernels.pyx":384
+  /* "skreg/bayes/_kernels.pyx":394
  *         cdef int j, one = 1
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,             # <<<<<<<<<<<<<<
@@ -22970,7 +23385,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   __pyx_t_2 = 0;
   __pyx_t_3 = 0;
 
-  /* "skreg/bayes/_kernels.pyx":385
+  /* "skreg/bayes/_kernels.pyx":395
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
  *               &nothing, &self.direction[0], &one)             # <<<<<<<<<<<<<<
@@ -22979,7 +23394,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 */
   __pyx_t_4 = 0;
 
-  /* "skreg/bayes/_kernels.pyx":384
+  /* "skreg/bayes/_kernels.pyx":394
  *         cdef int j, one = 1
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,             # <<<<<<<<<<<<<<
@@ -22988,7 +23403,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 */
   __pyx_f_5scipy_6linalg_11cython_blas_dgemv(((char *)"N"), (&__pyx_v_self->p), (&__pyx_v_self->size), (&__pyx_v_minus), ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->inverse.data) + __pyx_t_1)) ) + __pyx_t_2 * __pyx_v_self->inverse.strides[1]) ))))), (&__pyx_v_self->p), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_3)) )))), (&__pyx_v_one), (&__pyx_v_nothing), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_4)) )))), (&__pyx_v_one));
 
-  /* "skreg/bayes/_kernels.pyx":386
+  /* "skreg/bayes/_kernels.pyx":396
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
  *               &nothing, &self.direction[0], &one)
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -23002,7 +23417,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":387
+    /* "skreg/bayes/_kernels.pyx":397
  *               &nothing, &self.direction[0], &one)
  *         for j in range(self.p):
  *             self.base[j] = self.w[j] - self.direction[j]             # <<<<<<<<<<<<<<
@@ -23016,7 +23431,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":388
+  /* "skreg/bayes/_kernels.pyx":398
  *         for j in range(self.p):
  *             self.base[j] = self.w[j] - self.direction[j]
  *         self.direction_state[:] = self.state             # <<<<<<<<<<<<<<
@@ -23025,15 +23440,15 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 */
   __pyx_t_8 = __pyx_v_self->state;
   __PYX_INC_MEMVIEW(&__pyx_t_8, 0);
-  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_8, __pyx_v_self->direction_state, 1, 1, 0) < 0))) __PYX_ERR(0, 388, __pyx_L1_error)
+  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_8, __pyx_v_self->direction_state, 1, 1, 0) < 0))) __PYX_ERR(0, 398, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_8, 0);; __pyx_t_8.memview = NULL; __pyx_t_8.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":389
+  /* "skreg/bayes/_kernels.pyx":399
  *             self.base[j] = self.w[j] - self.direction[j]
  *         self.direction_state[:] = self.state
  *         line.base, line.base_state = &self.base[0], &self.zero[0]             # <<<<<<<<<<<<<<
  *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
- *         line.dimension = self.rank
+ *         line.dimension, line.straight = self.rank, False
 */
   __pyx_t_3 = 0;
   __pyx_t_9 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_3)) ))));
@@ -23044,12 +23459,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   __pyx_v_line.base = __pyx_t_9;
   __pyx_v_line.base_state = __pyx_t_10;
 
-  /* "skreg/bayes/_kernels.pyx":390
+  /* "skreg/bayes/_kernels.pyx":400
  *         self.direction_state[:] = self.state
  *         line.base, line.base_state = &self.base[0], &self.zero[0]
  *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half             # <<<<<<<<<<<<<<
- *         line.dimension = self.rank
- *         self.move_along(&line, h)
+ *         line.dimension, line.straight = self.rank, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 */
   __pyx_t_11 = 0.0;
 
@@ -23061,28 +23476,31 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   __pyx_v_line.slope = __pyx_t_12;
   __pyx_v_line.curvature = __pyx_t_13;
 
-  /* "skreg/bayes/_kernels.pyx":391
+  /* "skreg/bayes/_kernels.pyx":401
  *         line.base, line.base_state = &self.base[0], &self.zero[0]
  *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
- *         line.dimension = self.rank             # <<<<<<<<<<<<<<
- *         self.move_along(&line, h)
+ *         line.dimension, line.straight = self.rank, False             # <<<<<<<<<<<<<<
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
  * 
 */
   __pyx_t_5 = __pyx_v_self->rank;
 
+  __pyx_t_14 = 0;
+
   __pyx_v_line.dimension = __pyx_t_5;
+  __pyx_v_line.straight = __pyx_t_14;
 
-  /* "skreg/bayes/_kernels.pyx":392
+  /* "skreg/bayes/_kernels.pyx":402
  *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
- *         line.dimension = self.rank
- *         self.move_along(&line, h)             # <<<<<<<<<<<<<<
+ *         line.dimension, line.straight = self.rank, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))             # <<<<<<<<<<<<<<
  * 
- *     cdef void move_along(self, Line *line, int h) noexcept nogil:
+ *     cdef void slide(self, int k) noexcept nogil:
 */
-  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h);
+  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h, (2.0 / sqrt(__pyx_v_line.dimension)));
 
-  /* "skreg/bayes/_kernels.pyx":379
- *         self.move_along(&line, h)
+  /* "skreg/bayes/_kernels.pyx":389
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
  * 
  *     cdef void stretch_residual(self, int h) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
@@ -23104,15 +23522,234 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 
 }
 
-/* "skreg/bayes/_kernels.pyx":394
- *         self.move_along(&line, h)
+/* "skreg/bayes/_kernels.pyx":404
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
  * 
- *     cdef void move_along(self, Line *line, int h) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     cdef void slide(self, int k) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Move along a direction that the columns hardly determine."""
+ *         cdef Line line
+*/
+
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_k) {
+  struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
+  int __pyx_v_j;
+  double __pyx_v_pull;
+  double __pyx_v_tied;
+  __Pyx_memviewslice __pyx_t_1 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_2 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  double __pyx_t_3;
+  double __pyx_t_4;
+  double __pyx_t_5;
+  int __pyx_t_6;
+  int __pyx_t_7;
+  int __pyx_t_8;
+  Py_ssize_t __pyx_t_9;
+  Py_ssize_t __pyx_t_10;
+  Py_ssize_t __pyx_t_11;
+  double *__pyx_t_12;
+  double *__pyx_t_13;
+  int __pyx_t_14;
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  PyGILState_STATE __pyx_gilstate_save;
+
+  /* "skreg/bayes/_kernels.pyx":408
+ *         cdef Line line
+ *         cdef int j
+ *         cdef double pull = 0.0, tied = self.tied()             # <<<<<<<<<<<<<<
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+*/
+  __pyx_v_pull = 0.0;
+  __pyx_v_tied = __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(__pyx_v_self);
+
+  /* "skreg/bayes/_kernels.pyx":409
+ *         cdef int j
+ *         cdef double pull = 0.0, tied = self.tied()
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]             # <<<<<<<<<<<<<<
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+ *         for j in range(self.p):
+*/
+  __pyx_t_1 = __pyx_v_self->w;
+  __PYX_INC_MEMVIEW(&__pyx_t_1, 0);
+  __pyx_t_2.data = __pyx_v_self->directions.data;
+  __pyx_t_2.memview = __pyx_v_self->directions.memview;
+  __PYX_INC_MEMVIEW(&__pyx_t_2, 0);
+  __pyx_t_2.shape[0] = __pyx_v_self->directions.shape[0];
+__pyx_t_2.strides[0] = __pyx_v_self->directions.strides[0];
+    __pyx_t_2.suboffsets[0] = -1;
+
+{
+    Py_ssize_t __pyx_tmp_idx = __pyx_v_k;
+    Py_ssize_t __pyx_tmp_stride = __pyx_v_self->directions.strides[1];
+        __pyx_t_2.data += __pyx_tmp_idx * __pyx_tmp_stride;
+}
+
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->base, 1, 1, 0) < 0))) __PYX_ERR(0, 409, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 0);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
+  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_2, __pyx_v_self->direction, 1, 1, 0) < 0))) __PYX_ERR(0, 409, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_2, 0);; __pyx_t_2.memview = NULL; __pyx_t_2.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":410
+ *         cdef double pull = 0.0, tied = self.tied()
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+*/
+  __pyx_t_3 = __pyx_v_self->half;
+
+  __pyx_t_4 = 0.0;
+
+  __pyx_t_5 = 0.0;
+
+  __pyx_v_line.half = __pyx_t_3;
+  __pyx_v_line.slope = __pyx_t_4;
+  __pyx_v_line.curvature = __pyx_t_5;
+
+  /* "skreg/bayes/_kernels.pyx":411
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+ *             line.slope -= self.direction[j] * self.state[j]
+*/
+
+  __pyx_t_6 = __pyx_v_self->p;
+  __pyx_t_7 = __pyx_t_6;
+
+  for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=1) {
+    __pyx_v_j = __pyx_t_8;
+
+    /* "skreg/bayes/_kernels.pyx":412
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+ *         for j in range(self.p):
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]             # <<<<<<<<<<<<<<
+ *             line.slope -= self.direction[j] * self.state[j]
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+*/
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_5 = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_9)) )));
+
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_k;
+    __pyx_t_4 = (-(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->direction_images.data) + __pyx_t_9)) ) + __pyx_t_10 * __pyx_v_self->direction_images.strides[1]) ))));
+
+    __pyx_t_10 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base_state.data) + __pyx_t_10)) )) = __pyx_t_5;
+
+    __pyx_t_10 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_10)) )) = __pyx_t_4;
+
+
+    /* "skreg/bayes/_kernels.pyx":413
+ *         for j in range(self.p):
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+ *             line.slope -= self.direction[j] * self.state[j]             # <<<<<<<<<<<<<<
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+ *             pull += self.l1[j] * fabs(self.direction[j])
+*/
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_v_line.slope = (__pyx_v_line.slope - ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_9)) )))));
+
+    /* "skreg/bayes/_kernels.pyx":414
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+ *             line.slope -= self.direction[j] * self.state[j]
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]             # <<<<<<<<<<<<<<
+ *             pull += self.l1[j] * fabs(self.direction[j])
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]
+*/
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_t_11 = __pyx_v_k;
+    __pyx_v_line.curvature = (__pyx_v_line.curvature + ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))) * (*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->direction_images.data) + __pyx_t_10)) ) + __pyx_t_11 * __pyx_v_self->direction_images.strides[1]) )))));
+
+    /* "skreg/bayes/_kernels.pyx":415
+ *             line.slope -= self.direction[j] * self.state[j]
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+ *             pull += self.l1[j] * fabs(self.direction[j])             # <<<<<<<<<<<<<<
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]
+ *         line.dimension, line.straight = 0.0, True
+*/
+    __pyx_t_11 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_v_pull = (__pyx_v_pull + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_11)) ))) * fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":416
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+ *             pull += self.l1[j] * fabs(self.direction[j])
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]             # <<<<<<<<<<<<<<
+ *         line.dimension, line.straight = 0.0, True
+ *         # The likelihood's standard deviation, or the prior's, whichever is shorter.
+*/
+  __pyx_t_10 = 0;
+  __pyx_t_12 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_10)) ))));
+
+  __pyx_t_10 = 0;
+  __pyx_t_13 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base_state.data) + __pyx_t_10)) ))));
+
+  __pyx_v_line.base = __pyx_t_12;
+  __pyx_v_line.base_state = __pyx_t_13;
+
+  /* "skreg/bayes/_kernels.pyx":417
+ *             pull += self.l1[j] * fabs(self.direction[j])
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]
+ *         line.dimension, line.straight = 0.0, True             # <<<<<<<<<<<<<<
+ *         # The likelihood's standard deviation, or the prior's, whichever is shorter.
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+*/
+  __pyx_t_4 = 0.0;
+
+  __pyx_t_14 = 1;
+
+  __pyx_v_line.dimension = __pyx_t_4;
+  __pyx_v_line.straight = __pyx_t_14;
+
+  /* "skreg/bayes/_kernels.pyx":419
+ *         line.dimension, line.straight = 0.0, True
+ *         # The likelihood's standard deviation, or the prior's, whichever is shorter.
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))             # <<<<<<<<<<<<<<
+ * 
+ *     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:
+*/
+  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), 0, (2.0 / __pyx_f_5skreg_5bayes_8_kernels_larger(sqrt((__pyx_v_line.curvature / __pyx_v_self->variance)), ((__pyx_v_tied * __pyx_v_pull) / __pyx_v_self->variance))));
+
+  /* "skreg/bayes/_kernels.pyx":404
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
+ *     cdef void slide(self, int k) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Move along a direction that the columns hardly determine."""
+ *         cdef Line line
+*/
+
+  /* function exit code */
+  goto __pyx_L0;
+  __pyx_L1_error:;
+  __pyx_gilstate_save = __Pyx_PyGILState_Ensure();
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_2, 1);
+  __Pyx_WriteUnraisable("skreg.bayes._kernels.Chain.slide", __pyx_clineno, __pyx_lineno, __pyx_filename, 1, 0);
+  __Pyx_PyGILState_Release(__pyx_gilstate_save);
+  __pyx_L0:;
+
+
+
+
+}
+
+/* "skreg/bayes/_kernels.pyx":421
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+ * 
+ *     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """Draw the factor, where  is not integrated out a new  with it, and go there."""
  *         cdef int j
 */
 
-static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h) {
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h, double __pyx_v_width) {
   int __pyx_v_j;
   double __pyx_v_x;
   double __pyx_v_kappa;
@@ -23127,12 +23764,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   Py_ssize_t __pyx_t_8;
   Py_ssize_t __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":398
+  /* "skreg/bayes/_kernels.pyx":425
  *         cdef int j
  *         cdef double x, kappa, d
  *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0             # <<<<<<<<<<<<<<
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         line.low, line.high, line.still = -1e300, 1e300, False
 */
   switch (__pyx_v_self->contract) {
     case __pyx_e_5skreg_5bayes_8_kernels_SCALED_NET:
@@ -23145,11 +23782,11 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   }
   __pyx_v_line->h = __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":399
+  /* "skreg/bayes/_kernels.pyx":426
  *         cdef double x, kappa, d
  *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0             # <<<<<<<<<<<<<<
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         line.low, line.high, line.still = -1e300, 1e300, False
  *         for j in range(self.p):
 */
   __pyx_t_1 = 0.0;
@@ -23162,14 +23799,14 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   __pyx_v_line->q1 = __pyx_t_2;
   __pyx_v_line->q2 = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":400
+  /* "skreg/bayes/_kernels.pyx":427
  *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False             # <<<<<<<<<<<<<<
+ *         line.low, line.high, line.still = -1e300, 1e300, False             # <<<<<<<<<<<<<<
  *         for j in range(self.p):
  *             d = self.direction[j]
 */
-  __pyx_t_3 = 0.0;
+  __pyx_t_3 = -1e300;
 
   __pyx_t_2 = 1e300;
 
@@ -23179,9 +23816,9 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   __pyx_v_line->high = __pyx_t_2;
   __pyx_v_line->still = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":401
+  /* "skreg/bayes/_kernels.pyx":428
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         line.low, line.high, line.still = -1e300, 1e300, False
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
  *             d = self.direction[j]
  *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
@@ -23193,8 +23830,8 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":402
- *         line.low, line.high, line.still = 0.0, 1e300, False
+    /* "skreg/bayes/_kernels.pyx":429
+ *         line.low, line.high, line.still = -1e300, 1e300, False
  *         for j in range(self.p):
  *             d = self.direction[j]             # <<<<<<<<<<<<<<
  *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
@@ -23203,7 +23840,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     __pyx_t_8 = __pyx_v_j;
     __pyx_v_d = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) )));
 
-    /* "skreg/bayes/_kernels.pyx":403
+    /* "skreg/bayes/_kernels.pyx":430
  *         for j in range(self.p):
  *             d = self.direction[j]
  *             line.q0 += self.l2[j] * line.base[j] * line.base[j]             # <<<<<<<<<<<<<<
@@ -23213,7 +23850,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     __pyx_t_8 = __pyx_v_j;
     __pyx_v_line->q0 = (__pyx_v_line->q0 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * (__pyx_v_line->base[__pyx_v_j])) * (__pyx_v_line->base[__pyx_v_j])));
 
-    /* "skreg/bayes/_kernels.pyx":404
+    /* "skreg/bayes/_kernels.pyx":431
  *             d = self.direction[j]
  *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
  *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d             # <<<<<<<<<<<<<<
@@ -23223,7 +23860,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     __pyx_t_8 = __pyx_v_j;
     __pyx_v_line->q1 = (__pyx_v_line->q1 + (((2.0 * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) )))) * (__pyx_v_line->base[__pyx_v_j])) * __pyx_v_d));
 
-    /* "skreg/bayes/_kernels.pyx":405
+    /* "skreg/bayes/_kernels.pyx":432
  *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
  *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
  *             line.q2 += self.l2[j] * d * d             # <<<<<<<<<<<<<<
@@ -23233,7 +23870,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     __pyx_t_8 = __pyx_v_j;
     __pyx_v_line->q2 = (__pyx_v_line->q2 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * __pyx_v_d) * __pyx_v_d));
 
-    /* "skreg/bayes/_kernels.pyx":406
+    /* "skreg/bayes/_kernels.pyx":433
  *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:             # <<<<<<<<<<<<<<
@@ -23245,7 +23882,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     if (__pyx_t_4) {
 
 
-      /* "skreg/bayes/_kernels.pyx":407
+      /* "skreg/bayes/_kernels.pyx":434
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:
  *                 line.low = larger(line.low, -line.base[j] / d)             # <<<<<<<<<<<<<<
@@ -23254,7 +23891,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
       __pyx_v_line->low = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_line->low, ((-(__pyx_v_line->base[__pyx_v_j])) / __pyx_v_d));
 
-      /* "skreg/bayes/_kernels.pyx":406
+      /* "skreg/bayes/_kernels.pyx":433
  *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:             # <<<<<<<<<<<<<<
@@ -23264,60 +23901,67 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
       goto __pyx_L5;
     }
 
-    /* "skreg/bayes/_kernels.pyx":408
+    /* "skreg/bayes/_kernels.pyx":435
  *             if d > 0.0:
  *                 line.low = larger(line.low, -line.base[j] / d)
  *             elif d < 0.0:             # <<<<<<<<<<<<<<
  *                 line.high = smaller(line.high, -line.base[j] / d)
- *         x = self.slice(line, 2.0 / sqrt(line.dimension))
+ *         x = self.slice(line, width)
 */
     __pyx_t_4 = (__pyx_v_d < 0.0);
 
     if (__pyx_t_4) {
 
 
-      /* "skreg/bayes/_kernels.pyx":409
+      /* "skreg/bayes/_kernels.pyx":436
  *                 line.low = larger(line.low, -line.base[j] / d)
  *             elif d < 0.0:
  *                 line.high = smaller(line.high, -line.base[j] / d)             # <<<<<<<<<<<<<<
- *         x = self.slice(line, 2.0 / sqrt(line.dimension))
- *         kappa = exp(x)
+ *         x = self.slice(line, width)
+ *         kappa = x if line.straight else exp(x)
 */
       __pyx_v_line->high = __pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_v_line->high, ((-(__pyx_v_line->base[__pyx_v_j])) / __pyx_v_d));
 
-      /* "skreg/bayes/_kernels.pyx":408
+      /* "skreg/bayes/_kernels.pyx":435
  *             if d > 0.0:
  *                 line.low = larger(line.low, -line.base[j] / d)
  *             elif d < 0.0:             # <<<<<<<<<<<<<<
  *                 line.high = smaller(line.high, -line.base[j] / d)
- *         x = self.slice(line, 2.0 / sqrt(line.dimension))
+ *         x = self.slice(line, width)
 */
     }
     __pyx_L5:;
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":410
+  /* "skreg/bayes/_kernels.pyx":437
  *             elif d < 0.0:
  *                 line.high = smaller(line.high, -line.base[j] / d)
- *         x = self.slice(line, 2.0 / sqrt(line.dimension))             # <<<<<<<<<<<<<<
- *         kappa = exp(x)
+ *         x = self.slice(line, width)             # <<<<<<<<<<<<<<
+ *         kappa = x if line.straight else exp(x)
  *         for j in range(self.p):
 */
-  __pyx_v_x = __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, __pyx_v_line, (2.0 / sqrt(__pyx_v_line->dimension)));
+  __pyx_v_x = __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, __pyx_v_line, __pyx_v_width);
 
-  /* "skreg/bayes/_kernels.pyx":411
+  /* "skreg/bayes/_kernels.pyx":438
  *                 line.high = smaller(line.high, -line.base[j] / d)
- *         x = self.slice(line, 2.0 / sqrt(line.dimension))
- *         kappa = exp(x)             # <<<<<<<<<<<<<<
+ *         x = self.slice(line, width)
+ *         kappa = x if line.straight else exp(x)             # <<<<<<<<<<<<<<
  *         for j in range(self.p):
  *             self.w[j] = line.base[j] + kappa * self.direction[j]
 */
-  __pyx_v_kappa = exp(__pyx_v_x);
+  if (__pyx_v_line->straight) {
 
-  /* "skreg/bayes/_kernels.pyx":412
- *         x = self.slice(line, 2.0 / sqrt(line.dimension))
- *         kappa = exp(x)
+    __pyx_t_2 = __pyx_v_x;
+  } else {
+
+    __pyx_t_2 = exp(__pyx_v_x);
+  }
+  __pyx_v_kappa = __pyx_t_2;
+
+  /* "skreg/bayes/_kernels.pyx":439
+ *         x = self.slice(line, width)
+ *         kappa = x if line.straight else exp(x)
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
  *             self.w[j] = line.base[j] + kappa * self.direction[j]
  *         if self.positive:
@@ -23329,8 +23973,8 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":413
- *         kappa = exp(x)
+    /* "skreg/bayes/_kernels.pyx":440
+ *         kappa = x if line.straight else exp(x)
  *         for j in range(self.p):
  *             self.w[j] = line.base[j] + kappa * self.direction[j]             # <<<<<<<<<<<<<<
  *         if self.positive:
@@ -23342,7 +23986,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":414
+  /* "skreg/bayes/_kernels.pyx":441
  *         for j in range(self.p):
  *             self.w[j] = line.base[j] + kappa * self.direction[j]
  *         if self.positive:             # <<<<<<<<<<<<<<
@@ -23351,7 +23995,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
   if (__pyx_v_self->positive) {
 
-    /* "skreg/bayes/_kernels.pyx":415
+    /* "skreg/bayes/_kernels.pyx":442
  *             self.w[j] = line.base[j] + kappa * self.direction[j]
  *         if self.positive:
  *             for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -23365,7 +24009,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
       __pyx_v_j = __pyx_t_7;
 
-      /* "skreg/bayes/_kernels.pyx":416
+      /* "skreg/bayes/_kernels.pyx":443
  *         if self.positive:
  *             for j in range(self.p):
  *                 self.w[j] = larger(self.w[j], 0.0)             # <<<<<<<<<<<<<<
@@ -23378,7 +24022,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     }
 
 
-    /* "skreg/bayes/_kernels.pyx":414
+    /* "skreg/bayes/_kernels.pyx":441
  *         for j in range(self.p):
  *             self.w[j] = line.base[j] + kappa * self.direction[j]
  *         if self.positive:             # <<<<<<<<<<<<<<
@@ -23387,7 +24031,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":417
+  /* "skreg/bayes/_kernels.pyx":444
  *             for j in range(self.p):
  *                 self.w[j] = larger(self.w[j], 0.0)
  *         for j in range(self.size):             # <<<<<<<<<<<<<<
@@ -23401,7 +24045,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":418
+    /* "skreg/bayes/_kernels.pyx":445
  *                 self.w[j] = larger(self.w[j], 0.0)
  *         for j in range(self.size):
  *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]             # <<<<<<<<<<<<<<
@@ -23414,7 +24058,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":419
+  /* "skreg/bayes/_kernels.pyx":446
  *         for j in range(self.size):
  *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
  *         self.variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
@@ -23423,7 +24067,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
   __pyx_v_self->variance = (__pyx_v_self->variance * exp((__pyx_v_line->h * __pyx_v_x)));
 
-  /* "skreg/bayes/_kernels.pyx":420
+  /* "skreg/bayes/_kernels.pyx":447
  *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
  *         self.variance *= exp(line.h * x)
  *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
@@ -23432,7 +24076,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
   __pyx_v_self->half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":421
+  /* "skreg/bayes/_kernels.pyx":448
  *         self.variance *= exp(line.h * x)
  *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
@@ -23441,12 +24085,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
   __pyx_v_self->penalty = (0.5 * (__pyx_v_line->q0 + (__pyx_v_kappa * (__pyx_v_line->q1 + (__pyx_v_kappa * __pyx_v_line->q2)))));
 
-  /* "skreg/bayes/_kernels.pyx":422
+  /* "skreg/bayes/_kernels.pyx":449
  *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
  *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += larger(x, 0.0)
+ *         if not line.straight:
 */
 
   __pyx_t_5 = __pyx_v_self->p;
@@ -23455,12 +24099,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":423
+    /* "skreg/bayes/_kernels.pyx":450
  *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
  *         for j in range(self.p):
  *             self.penalty += self.l1[j] * fabs(self.w[j])             # <<<<<<<<<<<<<<
- *         self.stretched += larger(x, 0.0)
- *         if self.stretched > 8.0:
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)
 */
     __pyx_t_8 = __pyx_v_j;
     __pyx_t_9 = __pyx_v_j;
@@ -23468,18 +24112,39 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":424
+  /* "skreg/bayes/_kernels.pyx":451
  *         for j in range(self.p):
  *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += larger(x, 0.0)             # <<<<<<<<<<<<<<
+ *         if not line.straight:             # <<<<<<<<<<<<<<
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:
+*/
+  __pyx_t_4 = (!__pyx_v_line->straight);
+
+  if (__pyx_t_4) {
+
+
+    /* "skreg/bayes/_kernels.pyx":452
+ *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)             # <<<<<<<<<<<<<<
  *         if self.stretched > 8.0:
  *             self.refresh()
 */
-  __pyx_v_self->stretched = (__pyx_v_self->stretched + __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_x, 0.0));
+    __pyx_v_self->stretched = (__pyx_v_self->stretched + __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_x, 0.0));
 
-  /* "skreg/bayes/_kernels.pyx":425
+    /* "skreg/bayes/_kernels.pyx":451
+ *         for j in range(self.p):
  *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += larger(x, 0.0)
+ *         if not line.straight:             # <<<<<<<<<<<<<<
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:
+*/
+  }
+
+  /* "skreg/bayes/_kernels.pyx":453
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
  *             self.refresh()
  * 
@@ -23489,8 +24154,8 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   if (__pyx_t_4) {
 
 
-    /* "skreg/bayes/_kernels.pyx":426
- *         self.stretched += larger(x, 0.0)
+    /* "skreg/bayes/_kernels.pyx":454
+ *             self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:
  *             self.refresh()             # <<<<<<<<<<<<<<
  * 
@@ -23498,19 +24163,19 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
     __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-    /* "skreg/bayes/_kernels.pyx":425
- *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += larger(x, 0.0)
+    /* "skreg/bayes/_kernels.pyx":453
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
  *             self.refresh()
  * 
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":394
- *         self.move_along(&line, h)
+  /* "skreg/bayes/_kernels.pyx":421
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
  * 
- *     cdef void move_along(self, Line *line, int h) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """Draw the factor, where  is not integrated out a new  with it, and go there."""
  *         cdef int j
 */
@@ -23522,7 +24187,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 
 }
 
-/* "skreg/bayes/_kernels.pyx":428
+/* "skreg/bayes/_kernels.pyx":456
  *             self.refresh()
  * 
  *     cdef void draw_variance(self, double gamma) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23534,7 +24199,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
   int __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":431
+  /* "skreg/bayes/_kernels.pyx":459
  *         """Draw  given w: from its inverse Gamma, or by a slice of log ."""
  *         cdef Line line
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -23546,7 +24211,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":432
+    /* "skreg/bayes/_kernels.pyx":460
  *         cdef Line line
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma             # <<<<<<<<<<<<<<
@@ -23555,7 +24220,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_self->variance = (((__pyx_v_self->scale + __pyx_v_self->half) + __pyx_v_self->penalty) / __pyx_v_gamma);
 
-    /* "skreg/bayes/_kernels.pyx":431
+    /* "skreg/bayes/_kernels.pyx":459
  *         """Draw  given w: from its inverse Gamma, or by a slice of log ."""
  *         cdef Line line
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -23565,7 +24230,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
     goto __pyx_L3;
   }
 
-  /* "skreg/bayes/_kernels.pyx":433
+  /* "skreg/bayes/_kernels.pyx":461
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -23577,7 +24242,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":434
+    /* "skreg/bayes/_kernels.pyx":462
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma             # <<<<<<<<<<<<<<
@@ -23586,7 +24251,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_self->variance = ((__pyx_v_self->scale + __pyx_v_self->half) / __pyx_v_gamma);
 
-    /* "skreg/bayes/_kernels.pyx":433
+    /* "skreg/bayes/_kernels.pyx":461
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -23596,7 +24261,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
     goto __pyx_L3;
   }
 
-  /* "skreg/bayes/_kernels.pyx":435
+  /* "skreg/bayes/_kernels.pyx":463
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:             # <<<<<<<<<<<<<<
@@ -23608,7 +24273,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":436
+    /* "skreg/bayes/_kernels.pyx":464
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:
  *             line.still = True             # <<<<<<<<<<<<<<
@@ -23616,14 +24281,14 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_line.still = 1;
 
-    /* "skreg/bayes/_kernels.pyx":437
+    /* "skreg/bayes/_kernels.pyx":465
  *         elif self.contract != KNOWN:
  *             line.still = True
  *             self.variance *= exp(self.slice(&line, 2.0 / sqrt(self.shape)))             # <<<<<<<<<<<<<<
 */
     __pyx_v_self->variance = (__pyx_v_self->variance * exp(__pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, (&__pyx_v_line), (2.0 / sqrt(__pyx_v_self->shape)))));
 
-    /* "skreg/bayes/_kernels.pyx":435
+    /* "skreg/bayes/_kernels.pyx":463
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:             # <<<<<<<<<<<<<<
@@ -23633,7 +24298,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   }
   __pyx_L3:;
 
-  /* "skreg/bayes/_kernels.pyx":428
+  /* "skreg/bayes/_kernels.pyx":456
  *             self.refresh()
  * 
  *     cdef void draw_variance(self, double gamma) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23645,7 +24310,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 
 }
 
-/* "skreg/bayes/_kernels.pyx":196
+/* "skreg/bayes/_kernels.pyx":195
  *     cdef int age
  *     cdef const double *uniforms
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took             # <<<<<<<<<<<<<<
@@ -23684,7 +24349,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __
       __Pyx_INCREF(__pyx_t_1);
       __Pyx_PyCriticalSection_Begin(&__pyx_cs, (PyObject*)__pyx_t_1);
       /*try:*/ {
-        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->used); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 196, __pyx_L4_error)
+        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->used); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 195, __pyx_L4_error)
         __Pyx_GOTREF(__pyx_t_2);
         {
           PyObject *__pyx_temp;
@@ -23734,15 +24399,15 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __
 */
 
 /* Python wrapper */
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__(PyObject *__pyx_v_self, 
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ); /*proto*/
-static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__ = {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__(PyObject *__pyx_v_self, 
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__ = {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
@@ -23768,14 +24433,14 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   const Py_ssize_t __pyx_kwds_len = unlikely(__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
   if (unlikely(__pyx_kwds_len < 0)) return NULL;
   if (unlikely(__pyx_kwds_len > 0)) {__Pyx_RejectKeywords("__reduce_cython__", __pyx_kwds); return NULL;}
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self));
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_8__reduce_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self));
 
   /* function exit code */
   __Pyx_RefNannyFinishContext();
   return __pyx_r;
 }
 
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_8__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
   PyObject *__pyx_r = NULL;
   __Pyx_RefNannyDeclarations
   int __pyx_lineno = 0;
@@ -23815,15 +24480,15 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(CYTH
 */
 
 /* Python wrapper */
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__(PyObject *__pyx_v_self, 
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ); /*proto*/
-static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__ = {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__(PyObject *__pyx_v_self, 
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__ = {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
@@ -23889,7 +24554,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_6__setstate_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v___pyx_state);
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_10__setstate_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v___pyx_state);
 
   /* function exit code */
   for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
@@ -23899,7 +24564,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   return __pyx_r;
 }
 
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state) {
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_10__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state) {
   PyObject *__pyx_r = NULL;
   __Pyx_RefNannyDeclarations
   int __pyx_lineno = 0;
@@ -23962,12 +24627,18 @@ static PyObject *__pyx_tp_new__initialisation_5skreg_5bayes_8_kernels_Chain(PyOb
   p->centre_states.memview = NULL;
   p->inverse.data = NULL;
   p->inverse.memview = NULL;
+  p->directions.data = NULL;
+  p->directions.memview = NULL;
+  p->direction_images.data = NULL;
+  p->direction_images.memview = NULL;
   p->w.data = NULL;
   p->w.memview = NULL;
   p->state.data = NULL;
   p->state.memview = NULL;
   p->base.data = NULL;
   p->base.memview = NULL;
+  p->base_state.data = NULL;
+  p->base_state.memview = NULL;
   p->direction.data = NULL;
   p->direction.memview = NULL;
   p->direction_state.data = NULL;
@@ -24037,9 +24708,12 @@ static void __pyx_tp_dealloc_5skreg_5bayes_8_kernels_Chain(PyObject *o) {
   __PYX_XCLEAR_MEMVIEW(&p->centres, 1);; p->centres.memview = NULL; p->centres.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->centre_states, 1);; p->centre_states.memview = NULL; p->centre_states.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->inverse, 1);; p->inverse.memview = NULL; p->inverse.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->directions, 1);; p->directions.memview = NULL; p->directions.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->direction_images, 1);; p->direction_images.memview = NULL; p->direction_images.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->w, 1);; p->w.memview = NULL; p->w.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->state, 1);; p->state.memview = NULL; p->state.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->base, 1);; p->base.memview = NULL; p->base.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->base_state, 1);; p->base_state.memview = NULL; p->base_state.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->direction, 1);; p->direction.memview = NULL; p->direction.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->direction_state, 1);; p->direction_state.memview = NULL; p->direction_state.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->zero, 1);; p->zero.memview = NULL; p->zero.data = NULL;
@@ -24062,9 +24736,10 @@ static PyObject *__pyx_getprop_5skreg_5bayes_8_kernels_5Chain_used(PyObject *o, 
 }
 
 static PyMethodDef __pyx_methods_5skreg_5bayes_8_kernels_Chain[] = {
-  {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2run},
-  {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
-  {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
+  {"slide_along", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2slide_along},
+  {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_4run},
+  {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
+  {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
   {0, 0, 0, 0}
 };
 
@@ -25337,6 +26012,7 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
   __Pyx_RefNannySetupContext("__Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain", 0);
   /*--- Exttype __pyx_obj_5skreg_5bayes_8_kernels_Chain ---*/
   __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain = &__pyx_vtable_5skreg_5bayes_8_kernels_Chain;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.most_uniforms = (Py_ssize_t (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int __pyx_skip_dispatch))__pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.uniform = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.tied = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_tied;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.refresh = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh;
@@ -25346,17 +26022,18 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.slice = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_slice;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.stretch = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.stretch_residual = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual;
-  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.move_along = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.slide = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_slide;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.move_along = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.draw_variance = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance;
   #if CYTHON_USE_TYPE_SPECS
-  __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5skreg_5bayes_8_kernels_Chain_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain)) __PYX_ERR(0, 180, __pyx_L1_error)
+  __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5skreg_5bayes_8_kernels_Chain_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain)) __PYX_ERR(0, 179, __pyx_L1_error)
   #else
   __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = &__pyx_type_5skreg_5bayes_8_kernels_Chain;
   #endif
   #if !CYTHON_COMPILING_IN_LIMITED_API
   #endif
   #if !CYTHON_USE_TYPE_SPECS
-  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
+  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
   #endif
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount((PyObject*)__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain);
@@ -25366,9 +26043,9 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
     __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain->tp_getattro = PyObject_GenericGetAttr;
   }
   #endif
-  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
-  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_Chain, (PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
-  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
+  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
+  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_Chain, (PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
+  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
   __Pyx_RefNannyFinishContext();
   return 0;
   __pyx_L1_error:;
@@ -26128,7 +26805,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __pyx_t_9 = __Pyx_PyObject_GetAttrStr(__pyx_t_10, __pyx_mstate_global->__pyx_n_u_get); if (unlikely(!__pyx_t_9)) __PYX_ERR(1, 48, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_9);
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __pyx_t_10 = __Pyx_PyObject_Call(__pyx_t_9, __pyx_mstate_global->__pyx_tuple[2], NULL); if (unlikely(!__pyx_t_10)) __PYX_ERR(1, 48, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyObject_Call(__pyx_t_9, __pyx_mstate_global->__pyx_tuple[4], NULL); if (unlikely(!__pyx_t_10)) __PYX_ERR(1, 48, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
   __Pyx_DECREF(__pyx_t_9); __pyx_t_9 = 0;
   #if CYTHON_VECTORCALL
@@ -26145,7 +26822,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   {
     PyObject *__pyx_callargs[4] = {__pyx_t_3, __pyx_mstate_global->__pyx_n_u_Contract, __pyx_t_7, __pyx_t_10};
     #if CYTHON_VECTORCALL
-    __pyx_t_9 = __pyx_mstate_global->__pyx_tuple[3];
+    __pyx_t_9 = __pyx_mstate_global->__pyx_tuple[5];
     if (unlikely(!__pyx_t_9)) __PYX_ERR(1, 41, __pyx_L1_error)
     __Pyx_INCREF(__pyx_t_9);
     #else
@@ -26786,7 +27463,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * # Uniforms that a move along a line can use up, and steps out of the first interval.
  * cdef int SLICE_UNIFORMS = 64             # <<<<<<<<<<<<<<
  * cdef int SLICE_STEPS = 10
- * # A sweep is followed by four such moves at most.
+ * 
 */
   __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS = 64;
 
@@ -26794,32 +27471,20 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * # Uniforms that a move along a line can use up, and steps out of the first interval.
  * cdef int SLICE_UNIFORMS = 64
  * cdef int SLICE_STEPS = 10             # <<<<<<<<<<<<<<
- * # A sweep is followed by four such moves at most.
- * UNIFORMS_OF_LINES = 4 * SLICE_UNIFORMS
+ * 
+ * cdef const double[:, ::1] _MILLS = mills_table()
 */
   __pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS = 10;
 
   /* "skreg/bayes/_kernels.pyx":30
  * cdef int SLICE_STEPS = 10
- * # A sweep is followed by four such moves at most.
- * UNIFORMS_OF_LINES = 4 * SLICE_UNIFORMS             # <<<<<<<<<<<<<<
- * 
- * cdef const double[:, ::1] _MILLS = mills_table()
-*/
-  __pyx_t_4 = __Pyx_PyLong_From_long((4 * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS)); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 30, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_4);
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_UNIFORMS_OF_LINES, __pyx_t_4) < (0)) __PYX_ERR(0, 30, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
-
-  /* "skreg/bayes/_kernels.pyx":32
- * UNIFORMS_OF_LINES = 4 * SLICE_UNIFORMS
  * 
  * cdef const double[:, ::1] _MILLS = mills_table()             # <<<<<<<<<<<<<<
  * cdef const double[:, ::1] _QUANTILE = quantile_table()
  * cdef const double *MILLS = &_MILLS[0, 0]
 */
   __pyx_t_5 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_9, __pyx_mstate_global->__pyx_n_u_mills_table); if (unlikely(!__pyx_t_9)) __PYX_ERR(0, 32, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_9, __pyx_mstate_global->__pyx_n_u_mills_table); if (unlikely(!__pyx_t_9)) __PYX_ERR(0, 30, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_9);
   __pyx_t_11 = 1;
   {
@@ -26827,17 +27492,17 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
     __pyx_t_4 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_9, __pyx_callargs+__pyx_t_11, (1-__pyx_t_11) | (__pyx_t_11*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_5); __pyx_t_5 = 0;
     __Pyx_DECREF(__pyx_t_9); __pyx_t_9 = 0;
-    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 32, __pyx_L1_error)
+    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 30, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_4);
   }
-  __pyx_t_17 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_17.memview)) __PYX_ERR(0, 32, __pyx_L1_error)
+  __pyx_t_17 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_17.memview)) __PYX_ERR(0, 30, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_5skreg_5bayes_8_kernels__MILLS, 1);
   __pyx_v_5skreg_5bayes_8_kernels__MILLS = __pyx_t_17;
   __pyx_t_17.memview = NULL;
   __pyx_t_17.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":33
+  /* "skreg/bayes/_kernels.pyx":31
  * 
  * cdef const double[:, ::1] _MILLS = mills_table()
  * cdef const double[:, ::1] _QUANTILE = quantile_table()             # <<<<<<<<<<<<<<
@@ -26845,7 +27510,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * cdef const double *QUANTILE = &_QUANTILE[0, 0]
 */
   __pyx_t_9 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_5, __pyx_mstate_global->__pyx_n_u_quantile_table); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 33, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_5, __pyx_mstate_global->__pyx_n_u_quantile_table); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 31, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_5);
   __pyx_t_11 = 1;
   {
@@ -26853,17 +27518,17 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
     __pyx_t_4 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_5, __pyx_callargs+__pyx_t_11, (1-__pyx_t_11) | (__pyx_t_11*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_9); __pyx_t_9 = 0;
     __Pyx_DECREF(__pyx_t_5); __pyx_t_5 = 0;
-    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 33, __pyx_L1_error)
+    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 31, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_4);
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 33, __pyx_L1_error)
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 31, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_5skreg_5bayes_8_kernels__QUANTILE, 1);
   __pyx_v_5skreg_5bayes_8_kernels__QUANTILE = __pyx_t_18;
   __pyx_t_18.memview = NULL;
   __pyx_t_18.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":34
+  /* "skreg/bayes/_kernels.pyx":32
  * cdef const double[:, ::1] _MILLS = mills_table()
  * cdef const double[:, ::1] _QUANTILE = quantile_table()
  * cdef const double *MILLS = &_MILLS[0, 0]             # <<<<<<<<<<<<<<
@@ -26874,7 +27539,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __pyx_t_20 = 0;
   __pyx_v_5skreg_5bayes_8_kernels_MILLS = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_5skreg_5bayes_8_kernels__MILLS.data + __pyx_t_19 * __pyx_v_5skreg_5bayes_8_kernels__MILLS.strides[0]) )) + __pyx_t_20)) ))));
 
-  /* "skreg/bayes/_kernels.pyx":35
+  /* "skreg/bayes/_kernels.pyx":33
  * cdef const double[:, ::1] _QUANTILE = quantile_table()
  * cdef const double *MILLS = &_MILLS[0, 0]
  * cdef const double *QUANTILE = &_QUANTILE[0, 0]             # <<<<<<<<<<<<<<
@@ -26888,16 +27553,46 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   /* "skreg/bayes/_kernels.pyx":216
  *         self.refresh()
  * 
- *     def run(             # <<<<<<<<<<<<<<
- *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
- *         double[:, ::1] coef, double[:, ::1] record,
+ *     def slide_along(self, directions, images):             # <<<<<<<<<<<<<<
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_run, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[2])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 216, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3slide_along, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_slide_along, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[2])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 216, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_run, __pyx_t_4) < (0)) __PYX_ERR(0, 216, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_slide_along, __pyx_t_4) < (0)) __PYX_ERR(0, 216, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
+
+  /* "skreg/bayes/_kernels.pyx":220
+ *         self.directions, self.direction_images = directions, images
+ * 
+ *     def run(             # <<<<<<<<<<<<<<
+ *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
+ *         double[:, ::1] coef, double[:, ::1] record,
+*/
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5run, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_run, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 220, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_4);
+  #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
+  PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
+  #endif
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_run, __pyx_t_4) < (0)) __PYX_ERR(0, 220, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
+
+  /* "skreg/bayes/_kernels.pyx":256
+ *         return done
+ * 
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
+*/
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7most_uniforms, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_most_uniforms, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[4])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 256, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_4);
+  #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
+  PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
+  #endif
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_most_uniforms, __pyx_t_4) < (0)) __PYX_ERR(0, 256, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
 
   /* "(tree fragment)":1
@@ -26905,7 +27600,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  *     raise TypeError, "self.uniforms cannot be converted to a Python object for pickling"
  * def __setstate_cython__(self, __pyx_state):
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___reduce_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 1, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___reduce_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[5])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 1, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
@@ -26919,7 +27614,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * def __setstate_cython__(self, __pyx_state):             # <<<<<<<<<<<<<<
  *     raise TypeError, "self.uniforms cannot be converted to a Python object for pickling"
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___setstate_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[4])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 3, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___setstate_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[6])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 3, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
@@ -27052,6 +27747,26 @@ static int __Pyx_InitCachedConstants(__pyx_mstatetype *__pyx_mstate) {
   if (__Pyx_PyTuple_SET_ITEM(__pyx_mstate_global->__pyx_tuple[1], 0, __pyx_mstate_global->__pyx_slice[0]) != (0)) __PYX_ERR(1, 763, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[1]);
 
+  /* "skreg/bayes/_kernels.pyx":213
+ *         self.base, self.direction = np.empty((2, self.p))
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")             # <<<<<<<<<<<<<<
+ *         self.refresh()
+ * 
+*/
+  {
+    PyObject* __pyx_temp[2] = {__pyx_mstate_global->__pyx_int_0, __pyx_mstate_global->__pyx_int_0};
+    __pyx_mstate_global->__pyx_tuple[2] = __Pyx_PyTuple_FromArray(__pyx_temp, 2); if (unlikely(!__pyx_mstate_global->__pyx_tuple[2])) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[2]);
+  }
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[2]);
+  {
+    PyObject* __pyx_temp[1] = {__pyx_mstate_global->__pyx_n_u_order};
+    __pyx_mstate_global->__pyx_tuple[3] = __Pyx_PyTuple_FromArray(__pyx_temp, 1); if (unlikely(!__pyx_mstate_global->__pyx_tuple[3])) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[3]);
+  }
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[3]);
+
   /* "EnumType":48
  *     ('SD_SCALED', __Pyx_PyLong_From_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(SD_SCALED)),
  * 
@@ -27059,10 +27774,10 @@ static int __Pyx_InitCachedConstants(__pyx_mstatetype *__pyx_mstate) {
 */
   {
     PyObject* __pyx_temp[2] = {__pyx_mstate_global->__pyx_n_u_module, __pyx_mstate_global->__pyx_kp_u_skreg_bayes__kernels};
-    __pyx_mstate_global->__pyx_tuple[2] = __Pyx_PyTuple_FromArray(__pyx_temp, 2); if (unlikely(!__pyx_mstate_global->__pyx_tuple[2])) __PYX_ERR(1, 48, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[2]);
+    __pyx_mstate_global->__pyx_tuple[4] = __Pyx_PyTuple_FromArray(__pyx_temp, 2); if (unlikely(!__pyx_mstate_global->__pyx_tuple[4])) __PYX_ERR(1, 48, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[4]);
   }
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[2]);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[4]);
 
   /* "EnumType":41
  * 
@@ -27073,14 +27788,14 @@ static int __Pyx_InitCachedConstants(__pyx_mstatetype *__pyx_mstate) {
 */
   {
     PyObject* __pyx_temp[1] = {__pyx_mstate_global->__pyx_n_u_module_2};
-    __pyx_mstate_global->__pyx_tuple[3] = __Pyx_PyTuple_FromArray(__pyx_temp, 1); if (unlikely(!__pyx_mstate_global->__pyx_tuple[3])) __PYX_ERR(1, 41, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[3]);
+    __pyx_mstate_global->__pyx_tuple[5] = __Pyx_PyTuple_FromArray(__pyx_temp, 1); if (unlikely(!__pyx_mstate_global->__pyx_tuple[5])) __PYX_ERR(1, 41, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[5]);
   }
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[3]);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[5]);
   #if CYTHON_IMMORTAL_CONSTANTS
   {
     PyObject **table = __pyx_mstate->__pyx_tuple;
-    for (Py_ssize_t i=0; i<4; ++i) {
+    for (Py_ssize_t i=0; i<6; ++i) {
       #if PY_VERSION_HEX >= 0x030F0000
       PyUnstable_SetImmortal(table[i]);
       #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -27137,38 +27852,38 @@ static int __Pyx_InitConstants(__pyx_mstatetype *__pyx_mstate) {
   int __pyx_clineno = 0;
   CYTHON_UNUSED_VAR(__pyx_mstate);
   {
-    const struct { const unsigned int length: 8; } str_length_index[] = {{6},{8},{15},{1},{2},{1},{15},{23},{25},{32},{20},{22},{1},{1},{37},{45},{22},{179},{8},{15},{7},{6},{2},{9},{50},{65},{20},{24},{30},{37},{5},{5},{23},{25},{9},{8},{8},{8},{5},{7},{5},{6},{10},{9},{8},{17},{15},{22},{31},{32},{20},{12},{9},{17},{8},{7},{8},{12},{10},{8},{13},{10},{15},{8},{7},{11},{14},{11},{10},{19},{14},{12},{10},{17},{13},{8},{12},{12},{19},{8},{13},{9},{6},{18},{7},{3},{15},{5},{18},{4},{1},{11},{13},{7},{18},{3},{4},{8},{5},{9},{4},{15},{5},{6},{4},{9},{5},{5},{6},{7},{5},{6},{3},{1},{2},{5},{7},{5},{8},{1},{2},{2},{6},{7},{11},{8},{4},{6},{7},{11},{4},{4},{9},{9},{2},{5},{3},{4},{3},{8},{14},{13},{14},{4},{6},{8},{4},{3},{5},{4},{10},{5},{4},{20},{23},{5},{4},{4},{6},{5},{8},{6},{6},{5},{16},{6},{8},{1},{5},{1},{5}};
-    const struct { const unsigned int length: 10; } bytes_length_index[] = {{1},{573},{9},{43},{89},{271}};
+    const struct { const unsigned int length: 8; } str_length_index[] = {{6},{8},{15},{1},{2},{1},{15},{23},{25},{32},{20},{22},{1},{1},{37},{45},{22},{179},{8},{15},{7},{6},{2},{9},{50},{65},{20},{24},{30},{37},{5},{5},{23},{25},{19},{9},{17},{8},{8},{8},{1},{5},{7},{5},{6},{10},{9},{8},{15},{22},{31},{32},{20},{12},{9},{17},{8},{7},{8},{12},{10},{8},{13},{10},{15},{8},{7},{11},{14},{11},{10},{19},{14},{12},{10},{17},{13},{8},{12},{12},{19},{8},{13},{9},{6},{18},{7},{3},{15},{5},{18},{4},{1},{11},{13},{7},{18},{3},{4},{8},{5},{9},{10},{4},{15},{5},{6},{4},{9},{5},{5},{6},{7},{5},{6},{3},{1},{2},{6},{5},{7},{5},{8},{1},{2},{2},{4},{6},{7},{11},{8},{4},{6},{13},{7},{11},{4},{4},{9},{9},{2},{5},{3},{5},{4},{3},{8},{14},{13},{14},{4},{6},{8},{4},{3},{5},{4},{10},{5},{4},{20},{23},{11},{5},{4},{4},{6},{5},{8},{6},{6},{5},{16},{6},{8},{1},{5},{1},{5}};
+    const struct { const unsigned int length: 10; } bytes_length_index[] = {{1},{573},{9},{43},{16},{29},{89},{293}};
     #ifndef CYTHON_COMPRESS_STRINGS
       #define CYTHON_COMPRESS_STRINGS 90
     #endif
-    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1450 bytes) */
-static const char cstring[] = "x\332\315UKo\0337\020v\3206u\0327\265\363h\023\324E\231>`\247\265\225\332u\322 \010R8\266\334\010I\034?\2226\010\n\020\024w$\261\346\222+\222+ksi\216>\352\270\307=\352\350\243\177F\216:\366\047\364\047t\310\225\0347/\264\005\002T\200v\311!\347\365\3157\263\2049\362]\227\350\372o\300\335\315Yg\000H\303\260f\014\312]\252\\\0477n\334\203X\233\354g\001\273D7\310\r\256\225\023\315T\247\2260\025\221H\030\257\370\242X\250\321\201uFD\020\035\271L\264y\343\371\337e\2077o\376\270\302\224\322\2160kES\021\247\211\001\026\315k%3\022\207 ;\030dMu\230\024\021\211u\004s\004\272\t\352\242\251\031>\343\375\3164\264q\206\251\2319\322DS\243\313\266\305\022@W\204u\205%\353\332\001q-Df%s-\255\010\312\"\220\242\016\2069@o>>\264j\374%E6\252\033\363K\327\226B\264\006<\216\226\330\264\316%\006\n\326\203VO\205th\335e\t\330\n\2515H\246S\242\000\343\302,\022\274wT\301\265@\021\013\316/\310L\310\2319\241\025Eu\241\2323C\230D\007\274\366\032\223\026*,\212(\336\003\256\245\364gZ\331\n\253\363HXV\227\000\312?\233\\\330r\025)\215\t5X*\035\241\324@\224r\240\224Di\260\250\264\232\307\004;\202I<\345B\tG\251\005\331\250\244J ~\261%\274\254D\035\010\326\275\003\306\225\2310\262Q\002V\322\211\340e\222\010\276#1l\273c\240Y\251\263\014\021\240;`\024H\033d\227\203\354\362HVI\262n\032\242\014\026\245\324\034A\047\314\030\226\221\2109Vy\305iY?_\200\222:\266\262\274\275R\253\255\264\230P\341Q9L\223\207\010)\035\211\021h\213\370\276x`R\265\202\2246\214\273\252\224\"\261\302VU\032\337b\026\326j\217\252\2535\345\374\376\316\372\375_\326\267W\226\357VW\313\047]\257>\330^\245C\021\264SP\034\036\256\327\326\356o\335\333\246\367\327\350\335\332zu\333wS\345ycQ\272\221u\351\232\204\256\300\314F~^-\r\231$\206\322\327\035\307\002\373C5\207\347\033\331*R\225\256C\327mA\203\322!\235\300\353\007\302=_4\301\t\007\261\027D^\307\2775\367\257F\252\302\2739\302\n\177\"N\260\225\374*F\274\302\033\034;4\211\355\227\312p16\232\34201\002\302\201bq\020+\2376\245\t&\303L\220`\341)o\001\337\261i\\\356\206\316\374\322\267N\271JU\240\024P""\237r)\3528\317\010o\243\23529\3620\342\365K\245?\024@\267\334\224p\"\023\016\243\263G2}\211!\224:\260>ua)\327F\247\330\333\360\034\367\322\006\016\226\024\026q.\341\324@\210\222\241\204bW\216hK\353i\243\2013\305S\233\331Lq\241+\207\366l\035\253\311\271G\016h\213\311\306p\031B\261\345\306r\351=#\374\236\250Pg|\207K\31354\370\220\273\\\247\312\361\324t\230K1i\255 \nHb\344e\217B\234\270\0149\212\323\022\020\317\360\367S\016\214\321\246!Y\323\372\216gn87\233,\216YxXO\027\021\341xF\002\372\031`\301\263\307\226\217\047\260#\027\344\"*\032\321E\020\374d\216\205\224\226\206R\305\302\233\207\310\017\351\222)\212F\206\355ZE\023\034Q\022\365#\017#\316\376XaYB\032~a\302$L0\312$\303\004\022\3148\321I\242\321-\316\303\304\010m\020g#\030v]b!\2154-K\200\304\300\017\024\222$\370\307Lp\364 \326\021\016 a\235\317v\327b\317[,\016\370Y\207E\037N\3100[|F\257\235`C\231\362@It $\026\311 i0\004\247\361oR\374&\244\t\230\321\000E\016c\344i\202\363\014\002-^dK\330\333Q&\273\273\332X\327}\002F\333\373\303~\240W,\027IF\257\"\005\230l\322\205\205!=\353\330\2024\"\263B9\362\315\034\371\207\327\361\346\177S\2704\326\321\370\005\235\345-f\216X\371\327\306\336v\234o1\226\021\004\377\273\234/\215E\221vcQ\023\033p,b\335${zl\360\356\007{\337\3666\237.\017\306O\356-\355u{6\277\370\307\304\231\336\367=\326s\371\365\342\327\375\251\375\257\366\331`\374\243\275\264w\253\047\362\366\323\345?\307\307N\\\310\337\311\257\025\013E\265?Uj\356\242\302\357\005\033L\\\310?-\320\332\271\336\343\274\375\347\361\261\023\323\371\017\305\305\342\312\263\331\233\007h\346\344\263\223\323\371O\305\302`b\372\331\364\\\377\316~\373\340\375\203\2667\357\r\237\036;\361Eq\272X,\036\367-\272\345\007\247\017\026\017\266\374\371\347\371\023\357ib\357\016\206\345\035\337\356/\367\037\354O\r><5\230\230\354\275\327{\230_\314\027\006\223gzK\275N\276\225w\212\255\242\333\357\354ob\354g\317\r&\317\366\252\371\271\234\345\006\315/\014\316\236\317\217\037\335\214\027\307\2123\030\365\321\345\047\301\321\325\376T\377\313\376V\277=8\217""\001\317\3677\373\314\337:U\260\242Sn>\3137\275\371\333\371r\351=\315W\362\366\320\222?X\356=\312\037\024S\203\311\217\021!\233\177\235;\364\371\206\315\371\374X\200\343/n?o\203";
-    PyObject *data = __Pyx_DecompressString(cstring, 1450, 1);
+    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1526 bytes) */
+static const char cstring[] = "x\332\315U\315o\0247\024\017j\241\241\2444\201\320\202\010\222i\213\022J\262t\323@\021BTK>JD\tI\240\024\241\252\226\327\363v\343\306cOl\317f\227Ks\314q\217s\234\343\036\367\230c\377\204\034\367\310\237\300\237\320g\317n\010\237j+!u\245\235\261\237\237\337\307\357\375\336\033\302\034\371\256It\365\017\340\356\366\2243\000\244fX=\006\345.\227n\222[\267\356C\254M\353\261\200m\242k\344\026\327\312\211z\252SK\230\212H$\214\277\370\272X\250\301\201uFD\020\035R&\332\274\367\374U\331\201\346\355\037\347\231R\332\021f\255\250+\34241\300\242\031\255d\213\304!\310\006\006\271\254\032L\212\210\304:\202i\002\315\004\357\242\251I>\351\375N\326\264q\206\251\311iRGS\003e\273\301\022@W\2045\205%+\332\001q\033\210\314|\313mhEP\026\201\024U0\314\001z\363\361\241U\343\225\024Y]\\\235\231\2731\027\2425\340q\264\304\246U.1P\260\036\264j*\244C\353\256\225\200-\221\345\032i\351\224(\300\2700\213\004\365\016_p\033\240\210\005\347\027d2\344\314\234\320\212\342u\241\352\223}\230D\003\374\355%&-\224X\024Q\324\003\256\245\364gZ\331\022\253\362HXV\225\000\312?\353\\\330b\025)\215\t\325X*\035\241\324@\224r\240\224Di\260\250\264\232\301\004\033\202I<\345B\tG\251\005Y+\245J ~\261%\274\250D\025\010\326\275\001\306\025\2310\262Z\000V\320\211\2402I\004\337\224\030\266\3354P/UY\013\021\240\233`\024H\033dW\203\354\352@VJZ\3154D\031,J\2519\202N\2301\254E\"\346X\351-\247E\375|\001\n\352\330R\345\341\374\362\362\374\006\023*<J\007i\362\020!\245\0031\002m\021\337\327\017bm\035\035\344[\210L\332\267e\2212@\231\324\252>\217\2647\214\273E)Eb\205]Ti|\207YXZZ~\262\270\260\254\234\027\334[y\360\353\312\303\371\312\317\213\013\305\223\256,>z\270@\373\"\330JAq\360\035Vz\331l\224\256\266\232tIBS`\266\003\273o\227\206\354\022C\351\273\216c\201=\243\352\375\363\325\326\002\322\227\256@\323\255C\215\322>\305\300\337\017$|\271\250\203\023\016b/\210\374\035\377\326\334\277j\251\n\357\372\000?\374\2118\301\366\362\253\030q\nop\354\300$\266d*\203bl4\305\001c\004\204\003\305\342 V>mJ\023L\206\231 A2P\276\001|\323\246q\261""\353;\363K\337N\305*U\201f@}\312\205\250\341<K\274\215\255\224\311\201\207\001\327\337\240\303\201\000\232\305\246\200\023\331q\020\235=\224\351\033\254\241\324\201\365\251\013K\2716:\305~\207\227\270\0276p\330\2440\213\263\n\047\tB\224\364%\024;u@eZMk5\2343\236\356\314\266\024\027\272t`\317V\261\232\234{\344\200n0Y\353/C(\266\330X.\275g\204\337\023\023\252\214ori\271\206\032\357s\225\353T9\236\232\006s)&]\014\023\034\030\221V\020\005L1\207\242\203!N\\\013\311\211\263\024\020\331\360\3673\020\214\321\246&Y\335\372\376`\256?U\353,\216YxXO\034\021\t\334\002\"\020!!\375\234\260\340\331d\213\3073\330\224e9\353\303E\023F4\021\030?\301c!\245\245\241|\261\360\216 \362\303\274`\317+}\251hd\3306\276\022\234k\022\rF\036g\374`\304\n\353\026\362\364\013\023\306g\202\301\047-\314K\233\010L\202\270$:I4\006\203\22341B\033\254\206\021\014[1\261\220F\232\026\205B\372\340\247\r\251\024\"\302,qhaE\"\034]\302:\217\304\266\305\321`\261\204\340\247$R\243?[\303T\362y\276s\366\365e\312\203(\321\201\220\207f\013V\325 \3130\032\247\361oR\374\260\244\t\230A\366HzL\"Mp(B\340\321\353\364\n{;Hj{[\033\353\232\317\300h\373\240\337@\364\232\345\"i\321\353X\004&\353\264\\\356\363\271\212=K#2%\224#\337N\223\177\250\216\232\377\355\302\345\241\206\306\317\360\024\337`\346\220\225\177m\354C\307\371\001c\031@\360\277\313\371\362P\024i7\024\325\261;\207\"\326LZ;Gz\037\177\272{\245\275\266S\351\r\237\330\235\333m\266mv\361\371\310\351\366\367m\326v\331\315\374\267\356X\367\233.\353\r\177\276\233\266\357\264E\266\265Sy><\262{?\033\337\277P\356N\354\255\371\375\347\273\016o\360\354T6\233=\312\317w\226\272\027\273s]\2637\266Sy1<t\374\\\366Qv#/\347\213\235\261\302\3156Z\3773g\275\221s\331\371\034]\237i?\315\266^\034\033:>\221\375\220_\314\257\355O\335\336C\237\047\366OLd?\345\345\336\310\304\376\304t\347^wk\357\223\275-\037\013F\361\342\324\320\361\257\362S\371l\376\264c\272\343\335\337\377*\367\206/\341\006\025Fv\357a\364\336\345\335N\245\363\250;\326\373\354dod\264}\264\375Kv1+\367FO\267\347\332\215l=k\344""\353y\263\323\350\256a\212\343gz\243\343\355\305\354L\3062\203\206\313\275\361\263\331\261\303\233\341\374H~\032\343=\274\37428\272\336\031\353|\335YG\337g1\324\231\316Z\207\025ZG\363\265<\352\\\351>\336+\357U\3600[\302\374\202\261\2239\313\033\205\342\205l\315\273\276\233U\212\310\322l>\333\352{\361\007\225\366\023\204u\2547\372\005\342f\263K\231C\023\357\331\234\315\216\004\220\376\006\002+\2507";
+    PyObject *data = __Pyx_DecompressString(cstring, 1526, 1);
     #define __Pyx_DecompressString_LZSS_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (1920 bytes) */
-static const char cstring[] = "\377 at 0x o\377bject>(t\377ree frag\377ment).: \377<<Memory\377View of \377<contigu\377ous and gdir5\001\007\rin\021\005\177strided\"\010o or \004\031><(\t\376A\006>?Canno\377t assign\377 to read\177-only m\240\002\375v\242\000Invali\377d mode, \347exp\325\000|\000\047c\047\376t\001\047fortra\237n\047, gH\000%\005s\357hape\222\000 ax\377is Note \373th\227 Cytho\373n \021\000delib\237eratek\000\320\001c\367ter!\001n PE\337P-484\212\"re\376\304!s subcl\366\246\000es\261!buil\373ti\260\000ypes.\377 If you \223ne\224 \303\000p\316\000%\tt\177hen set\200\000\367e \047\357\002atio\377n_typing\355\047\355$iv\242\000o F\377alse.add}_\231 ecoll\306@\376+\000s.abcdi\177sableen\002\001\357gcis\004\003dno\377 default\377 __reduc\277e__ duM\002n\367on-\262@vial\376\033\000cinit__\377self.uni\336\275 ms c\204Cbe\275 \214`vert\304\003a\323 P\253#\311c \352  p\357ickl\264\000skr\277eg.bay\377\000_\177kernels\017\002\365/\017\002/\014\005.pyx\371u\253\002\336Aalloc\376\362  array \037data.\013\020\272C\214\204\001\376\351cs.ASCII_Chain\000\002.\336\006\315c\316B__\017\005\346 st\372\324@_\013\013runCo\375n\250`ctElli\377psisEnum\377BaseFIXE\357DInt\014\001KNO\377WNSCALED\376\000\003_NETSD_\376\014\004equence\377UNIFORMS\377_OF_LINE\365S\312\205\001.\317\205\007__Py\177x_Flexi\253@x`\005\000\023\305\002pr__\007\025\317miss\244`\031\004Py\377Dict_Nex?tRef__\310d\354@\343__\235\204\002E\001\003\003get/itemV\001d0\001`\000wdoce\001fun\003\002\370\037\000\246#{\000impor\316\226`__m\342 \213\001me\373taJ\006modul\276a\002mro_e\307 i\273es\261\001namx\002n\373ew\300\001prepa\371r\212\002\366@_chec\207ksu\202\000\n\001f\004\025\001t\337ype__\037\001unf\316be_\214A\r\003vt\342\204\001\036\217!qualZ\005\320\204\005\352N\306\352\204\006ex\303!\177\000\312\"se\303t_\226\005\215f\345 \221n__\367tes\367\001is_c\377oroutine\371_\357&\334\003value\1772member\240 \367p__\r\002_abc\376\315\204\005_buffer\376\326\204\002asynciom.G\006sb\350`cc\266!?e_half\004\004\250\204\002\335s\022\003sclv\001in""\375_\245\204\001ebackc\177lscoefc\265\204\004\377countcur\377vaturedo\307ned\305\"\267\000\355\212\003em\377ptyencod\237eenum\000\001\341\210\002e\377rrorflag\355s\356\206\001at\261\211\004gam\353ma\000\002s\253aidi\377ndexinve\327rse\272as\000\002iz\377ekl1l2ma\177trixmem\226\212\001\277mills_\246Bm\315i[\001ed\241\212\001\244cn_\377drawsn_p\257enal=\000d\245an\217dimn\224@\302\002\005\001r\376\205\211\002pnumpyo\367bjp\357\000popp\375ot\000ivepri\373or\345 rianc\377epseudo_|\375#\226`ntilez\003\277rankre\271@d\277regist\352\001w_sruns\232@e\350\210\001\047set\233\211\004\227\213\002s\317\000\251\210\026~\317\210\004normal\336\000\177ilstartT\000\357psto\001\000ruc\277tsuper\271\211\005u\375n\266\001update\270\244b\236m\271bsva\304\003w\377worstxze\357rosO\200\205\003t_5\377scipy_6l\275i\256 g_11\323\210\004b\377las_d (i?nt *, \010$\047\000|\000.]\002)\000voil\000\037char <\007M.H]\360\336\200)\205\201,\373\005c\216)\000dd\377ot\000dgemv\377\000daxpy\200\001\377\330\004\n\210+\220Q\200\377A\330\010\013\2104\210x\377\220s\230!\340\014\023\220\3773\220a\220t\230:\240\377\\\260\021\260$\260a\330\377\010\017\210u\220B\220i\377\230q\200A\360\010\000\t\377\031\230\003\2308\2401\240\327E\250\0214\003w.\000\177\240\177a\330\014\031\230\033\240K\000\377\025\220Z\230q\360\006\000\377\t\034\2307\240!\2405\357\320(>\270D\000\013\320\013\377\034\230G\2401\330\014\034\377\320\034,\250K\260q\270\347\007\270q[\001U\001\022\000\t\377\"\240\022\2402\240Z\250\375st\000c\270\022\2702\270\335R\034\001\037\230zf\001\014\210\371K\224\000u\001H\250A\250T\377\260\021\330\r\016\330\014\020\377\220\005\220U\230!\2301\377\330\020\023\2204\220v\230\377R\230v\240R\240x\250\367v\260Q\271\000\024\025\330\020\377\024\220E\230\025\230a\230\375r\\\0001\330\024\030\230\006>\001\t\010\240\001\240\023\263\000\025\000\372\002\006\027d\0026\250\021\250#\277\250R\250q\330\030\256\000-\357\250Q\250a:\001\016\240a\273\240v\007\003\035\230Q[\001H\373\230Ax\003u\230C\230q\371\330D\003t\001A\220X\230T\337""\240\021\330\020\026\320 s\230\307%\230t\373\000\000\n\014\013\030\230\001\001\212\"";
-    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 1920, 2955);
+    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (2017 bytes) */
+static const char cstring[] = "\377 at 0x o\377bject>(t\377ree frag\377ment).: \377<<Memory\377View of \377<contigu\377ous and gdir5\001\007\rin\021\005\177strided\"\010o or \004\031><(\t\376A\006>?Canno\377t assign\377 to read\177-only m\240\002\375v\242\000Invali\377d mode, \347exp\325\000|\000\047c\047\376t\001\047fortra\237n\047, gH\000%\005s\357hape\222\000 ax\377is Note \373th\227 Cytho\373n \021\000delib\237eratek\000\320\001c\367ter!\001n PE\337P-484\212\"re\376\304!s subcl\366\246\000es\261!buil\373ti\260\000ypes.\377 If you \223ne\224 \303\000p\316\000%\tt\177hen set\200\000\367e \047\357\002atio\377n_typing\355\047\355$iv\242\000o F\377alse.add}_\231 ecoll\306@\376+\000s.abcdi\177sableen\002\001\357gcis\004\003dno\377 default\377 __reduc\277e__ duM\002n\367on-\262@vial\376\033\000cinit__\377self.uni\336\275 ms c\204Cbe\275 \214`vert\304\003a\323 P\253#\311c \352  p\357ickl\264\000skr\277eg.bay\377\000_\177kernels\017\002\365/\017\002/\014\005.pyx\371u\253\002\336Aalloc\376\362  array \037data.\013\020\272C\214\204\001\376\351cs.ASCII_Chain\000\002.\336\006\315c\316B__\017\005\346 st\372\324@_\013\013most_\254\350\005=\003ruE\004s\335`e\377_alongCo\375n\314`ctElli\377psisEnum\377BaseFFIX\337EDInt\r\001KN\377OWNSCALE\375D\000\003_NETSD\375_\014\004equenc\365e\336\205\001.\343\205\007__Py\177x_Flexi\277@xP\005\000\023\331\002pr__\007\025\317miss\270`\031\004Py\377Dict_Nex?tRef__\334d\200`\343__\261\204\002E\001\003\003get/itemV\001d0\001`\000wdoce\001fun\003\002\370\037\000\272#{\000impor\316\252`__m\366 \213\001me\373taJ\006modul\276a\002mro_e\267 i\273es\261\001namx\002n\373ew\300\001prepa\371r\212\002\212`_chec\207ksu\202\000\n\001f\004\025\001t\337ype__\037\001unf\342be_\374!\r\003vt\366\204\001\036\217!qualZ\005\344\204\005\376N\306\376\204\006ex\303!\177\000\312\"se\303t_\226\005\241f\345 \245n__\373te\257`__is_\377coroutin\363e_\357&\334\003valu\377e2member\356\240 p__\r\002_ab\375c\341\204\005_buffe\375r\352\204\002asynci\333o.G\006sb\330`cc~\266!e_half\004\004\272\274\204\002s""\022\003sclv\001i\373n_\225\204\001eback\377clscoefc\376\245\204\004countcu\177rvature\273\212\003>\255\207\001doned\317\"\301\000\376\213\213\003emptyen\377codeenum\374\000\001\377\210\002errorfolags\214\207\001at\317\211\004_gamma\000\002s\265a\327idi\014\000e\367`de\377xinverse\372\312as\000\002izekl\3671l2\253\001matr\337ixmem\276\212\001miolls_\272Bmie\001\343ed\311\212\001\270c\213\206\nn_d\377rawsn_peWnalN\000d\306ant\000\321n\265@\343\002\005\001r\272\211\002pn\377umpyobjo\337rderp\225 po\367ppo\212\000ivep\357rior\213@ria\377ncepseud\363o_\243C\274`ntil\375e\214\003rankre\376\337@dregist~\206!wsruns\300@\235e\242\211\001set\325\211\004\321\213\002s\370\345\000\343\210\026\211\211\004norma\355l\360\000il\321\207\010sta{rt_\000psto\001\000\377ructsupe\355r\376\211\005un\301\001upd\307ate\325b\317m\352bsv\375a\317\003wworst\177xzerosO\261\205\003\377t_5scipy\357_6li\276 g_1\3751\230\211\004blas_d\377 (int *,\341 \010$\047\000\000.]\002)\000v\373oil\000char \200<\007M.H]\336\200)\205\201,\373\005c\216)\377\000ddot\000dg\377emv\000daxp\377y\200\001\330\004\n\210+\377\220Q\200A\330\010\013\210\3774\210x\220s\230!\340\377\014\023\2203\220a\220t\377\230:\240\\\260\021\260$\377\260a\330\010\017\210u\220\377B\220i\230q\200A\340\377\010\014\210M\230\024\320\035\2571\260\034\2708\000\340\032\000t\376/\000c\230\022\2302\230T\377\240\033\250F\260!\2604\377\260r\270\021\200A\360\010\377\000\t\031\230\003\2308\240_1\240E\250\021a\003w[\000\377\177\240a\330\014\031\230\033\375\240x\000\025\220Z\230q\360\377\006\000\t\034\2307\240!\277\2405\320(>\270q\000\013\377\320\013\034\230G\2401\330\377\014\034\320\034,\250K\260\237q\270\007\270q\210\001\203\000\360\377\022\000\t\"\240\022\2402\377\240Z\250r\260\024\260^\237\3001\330\010%\n\000\036\000\014\363\210K\273\000o\001H\250A\250\377T\260\021\330\r\016\330\014\377\020\220\005\220U\230!\230\3771\330\020\023\2204\220v\377\230R\230v\240R\240x\357\250v\260Q\340\000\024\025\330\377\020\024\220E\230\025\230a\373\230rV\0001\330\024""\030\230}\006\001\t\010\240\001\240\023\255\000\364\025\000\002\006\027d\0026\250\021\250\177#\250R\250q\330\030\250\000\337-\250Q\250a:\001\010\240\377\005\240Q\240d\250+\260\337V\2701\270A\032\000\230F|\335\000U\002\016\240a\240v#\003w\035\230Qw\001H\230A\224\003_u\230C\230q:\003\001\220\001\367A\220X\324 \021\330\020\026>\223@s\230%\230t\221 \000\n\016\014\013\030\230\001\240\"";
+    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 2017, 3091);
     #define __Pyx_DecompressString_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #else /* compression: none (2955 bytes) */
-static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <contiguous and direct><contiguous and indirect><strided and direct or indirect><strided and direct><strided and indirect>>?Cannot assign to read-only memoryviewInvalid mode, expected \047c\047 or \047fortran\047, got Invalid shape in axis Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notecollections.abcdisableenablegcisenabledno default __reduce__ due to non-trivial __cinit__self.uniforms cannot be converted to a Python object for picklingskreg.bayes._kernelsskreg/bayes/_kernels.pyxunable to allocate array data.unable to allocate shape and strides.ASCIIChainChain.__reduce_cython__Chain.__setstate_cython__Chain.runContractEllipsisEnumBaseFIXEDIntEnumKNOWNSCALEDSCALED_NETSD_SCALEDSequenceUNIFORMS_OF_LINESView.MemoryView__Pyx_FlexibleEnumBase__Pyx_FlexibleEnumBase.__repr____Pyx_FlexibleEnumBase._missing___Pyx_PyDict_NextRef__annotate____class____class_getitem____dict____doc____func____getstate____import____main____metaclass____module____mro_entries____name____new____prepare____pyx_checksum__pyx_state__pyx_type__pyx_unpickle_Enum__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____repr____set_name____setstate____setstate_cython____test___is_coroutine_missing__name__value2member_map__value_abcallocate_bufferarrayasyncio.coroutinesbaseccentre_halfcentre_statescentrescline_in_tracebackclscoefcontractcountcurvaturedonedtype_is_objectemptyencodeenumenumerateerrorflagsformatfortrangammagammasgetiidindexinverseitemsitemsizekl1l2matrixmemviewmills_tablemirroredmodemodulen_drawsn_penalizednamendimnet_countnet_rationpnumpyobjpackpoppositiveprior_variancepseudo_memberquantile_tablerankrecordregisterrowsrunscaleselfsetdefaultshapesizeskreg.bayes._kernelsskreg.bayes.normal_tailstartstepstopstructsuperuniformsunpackupdatevaluevalue2member_mapvaluesvariancewworstxzerosO__pyx_t_5sci""py_6linalg_11cython_blas_d (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (char *, int *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000ddot\000dgemv\000daxpy\200\001\330\004\n\210+\220Q\200A\330\010\013\2104\210x\220s\230!\340\014\023\2203\220a\220t\230:\240\\\260\021\260$\260a\330\010\017\210u\220B\220i\230q\200A\360\010\000\t\031\230\003\2308\2401\240E\250\021\330\010\013\2104\210w\220a\220\177\240a\330\014\031\230\033\240A\330\010\025\220Z\230q\360\006\000\t\034\2307\240!\2405\320(>\270a\330\010\013\320\013\034\230G\2401\330\014\034\320\034,\250K\260q\270\007\270q\330\010\017\210q\200A\360\022\000\t\"\240\022\2402\240Z\250s\260$\260c\270\022\2702\270R\270q\330\010\037\230z\250\021\330\010\014\210K\220t\2308\2401\240H\250A\250T\260\021\330\r\016\330\014\020\220\005\220U\230!\2301\330\020\023\2204\220v\230R\230v\240R\240x\250v\260Q\260a\330\024\025\330\020\024\220E\230\025\230a\230r\240\022\2401\330\024\030\230\006\230a\230r\240\022\2401\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\010\240\001\240\023\240A\330\024\027\220t\2308\2406\250\021\250#\250R\250q\330\030\034\320\034-\250Q\250a\330\024\030\230\016\240a\240v\250Q\250a\330\024\035\230Q\330\020\024\220H\230A\330\020\023\2204\220u\230C\230q\330\024\030\230\010\240\001\330\020\024\220A\220X\230T\240\021\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\030\230\001\330\010\017\210q";
+    #else /* compression: none (3091 bytes) */
+static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <contiguous and direct><contiguous and indirect><strided and direct or indirect><strided and direct><strided and indirect>>?Cannot assign to read-only memoryviewInvalid mode, expected \047c\047 or \047fortran\047, got Invalid shape in axis Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notecollections.abcdisableenablegcisenabledno default __reduce__ due to non-trivial __cinit__self.uniforms cannot be converted to a Python object for picklingskreg.bayes._kernelsskreg/bayes/_kernels.pyxunable to allocate array data.unable to allocate shape and strides.ASCIIChainChain.__reduce_cython__Chain.__setstate_cython__Chain.most_uniformsChain.runChain.slide_alongContractEllipsisEnumBaseFFIXEDIntEnumKNOWNSCALEDSCALED_NETSD_SCALEDSequenceView.MemoryView__Pyx_FlexibleEnumBase__Pyx_FlexibleEnumBase.__repr____Pyx_FlexibleEnumBase._missing___Pyx_PyDict_NextRef__annotate____class____class_getitem____dict____doc____func____getstate____import____main____metaclass____module____mro_entries____name____new____prepare____pyx_checksum__pyx_state__pyx_type__pyx_unpickle_Enum__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____repr____set_name____setstate____setstate_cython____test___is_coroutine_missing__name__value2member_map__value_abcallocate_bufferarrayasyncio.coroutinesbaseccentre_halfcentre_statescentrescline_in_tracebackclscoefcontractcountcurvaturedirectionsdonedtype_is_objectemptyencodeenumenumerateerrorflagsformatfortrangammagammasgetiidimagesindexinverseitemsitemsizekl1l2linematrixmemviewmills_tablemirroredmodemodulemost_uniformsn_drawsn_penalizednamendimnet_countnet_rationpnumpyobjorderpackpoppositiveprior_variancepseudo_memberquantile_tablerankrecordregisterrowsrunscaleselfsetdefaultshapesizeskreg.bayes._kernelsskreg.bayes.normal_tailslide_alongstartstepstopstructsuperuniformsunp""ackupdatevaluevalue2member_mapvaluesvariancewworstxzerosO__pyx_t_5scipy_6linalg_11cython_blas_d (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (char *, int *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000ddot\000dgemv\000daxpy\200\001\330\004\n\210+\220Q\200A\330\010\013\2104\210x\220s\230!\340\014\023\2203\220a\220t\230:\240\\\260\021\260$\260a\330\010\017\210u\220B\220i\230q\200A\340\010\014\210M\230\024\320\0351\260\034\270Q\200A\340\010\017\210t\2203\220c\230\022\2302\230T\240\033\250F\260!\2604\260r\270\021\200A\360\010\000\t\031\230\003\2308\2401\240E\250\021\330\010\013\2104\210w\220a\220\177\240a\330\014\031\230\033\240A\330\010\025\220Z\230q\360\006\000\t\034\2307\240!\2405\320(>\270a\330\010\013\320\013\034\230G\2401\330\014\034\320\034,\250K\260q\270\007\270q\330\010\017\210q\200A\360\022\000\t\"\240\022\2402\240Z\250r\260\024\260^\3001\330\010%\240Z\250q\330\010\014\210K\220t\2308\2401\240H\250A\250T\260\021\330\r\016\330\014\020\220\005\220U\230!\2301\330\020\023\2204\220v\230R\230v\240R\240x\250v\260Q\260a\330\024\025\330\020\024\220E\230\025\230a\230r\240\022\2401\330\024\030\230\006\230a\230r\240\022\2401\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\010\240\001\240\023\240A\330\024\027\220t\2308\2406\250\021\250#\250R\250q\330\030\034\320\034-\250Q\250a\330\024\030\230\010\240\005\240Q\240d\250+\260V\2701\270A\330\030\034\230F\240!\2401\330\024\030\230\016\240a\240v\250Q\250a\330\024\035\230Q\330\020\024\220H\230A\330\020\023\2204\220u\230C\230q\330\024\030\230\010\240\001\330\020\024\220A\220X\230T\240\021\330\020\026\220a""\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\030\230\001\330\010\017\210q";
     PyObject *data = NULL;
     #define __Pyx_DecompressString_UNUSED
     #define __Pyx_DecompressString_LZSS_UNUSED
     #endif
     PyObject **stringtab = __pyx_mstate->__pyx_string_tab;
     Py_ssize_t pos = 0;
-    for (int i = 0; i < 171; i++) {
+    for (int i = 0; i < 179; i++) {
       Py_ssize_t bytes_length = str_length_index[i].length;
       PyObject *string = PyUnicode_DecodeUTF8(bytes + pos, bytes_length, NULL);
       if (likely(string) && i >= 30) PyUnicode_InternInPlace(&string);
@@ -27179,8 +27894,8 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
       stringtab[i] = string;
       pos += bytes_length;
     }
-    for (int i = 171; i < 177; i++) {
-      Py_ssize_t bytes_length = bytes_length_index[i-171].length;
+    for (int i = 179; i < 187; i++) {
+      Py_ssize_t bytes_length = bytes_length_index[i-179].length;
       PyObject *string = PyBytes_FromStringAndSize(bytes + pos, bytes_length);
       stringtab[i] = string;
       pos += bytes_length;
@@ -27190,15 +27905,15 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
       }
     }
     Py_XDECREF(data);
-    for (Py_ssize_t i = 0; i < 177; i++) {
+    for (Py_ssize_t i = 0; i < 187; i++) {
       if (unlikely(PyObject_Hash(stringtab[i]) == -1)) {
         __PYX_ERR(0, 1, __pyx_L1_error)
       }
     }
     #if CYTHON_IMMORTAL_CONSTANTS
     {
-      PyObject **table = stringtab + 171;
-      for (Py_ssize_t i=0; i<6; ++i) {
+      PyObject **table = stringtab + 179;
+      for (Py_ssize_t i=0; i<8; ++i) {
         #if PY_VERSION_HEX >= 0x030F0000
         PyUnstable_SetImmortal(table[i]);
         #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -27229,17 +27944,17 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
   }
   {
     PyObject **numbertab = __pyx_mstate->__pyx_number_tab + 1;
-    int8_t const cint_constants_1[] = {0,-1,2};
+    int8_t const cint_constants_1[] = {0,-1,2,3};
     int32_t const cint_constants_4[] = {136983863L};
-    for (int i = 0; i < 4; i++) {
-      numbertab[i] = PyLong_FromLong((i < 3 ? cint_constants_1[i - 0] : cint_constants_4[i - 3]));
+    for (int i = 0; i < 5; i++) {
+      numbertab[i] = PyLong_FromLong((i < 4 ? cint_constants_1[i - 0] : cint_constants_4[i - 4]));
       if (unlikely(!numbertab[i])) __PYX_ERR(0, 1, __pyx_L1_error)
     }
   }
   #if CYTHON_IMMORTAL_CONSTANTS
   {
     PyObject **table = __pyx_mstate->__pyx_number_tab;
-    for (Py_ssize_t i=0; i<5; ++i) {
+    for (Py_ssize_t i=0; i<6; ++i) {
       #if PY_VERSION_HEX >= 0x030F0000
       PyUnstable_SetImmortal(table[i]);
       #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -27273,7 +27988,7 @@ typedef struct {
     unsigned int num_kwonly_args : 1;
     unsigned int nlocals : 4;
     unsigned int flags : 10;
-    unsigned int first_line : 8;
+    unsigned int first_line : 9;
 } __Pyx_PyCode_New_function_description;
 #ifdef __cplusplus
 } /* anonymous namespace */
@@ -27303,19 +28018,29 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[1] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_n_u_EnumBase, __pyx_mstate->__pyx_n_u_repr, __pyx_mstate->__pyx_kp_b_iso88591_A_4xs_3at_a_uBiq, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[1])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 216};
-    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_mirrored, __pyx_mstate->__pyx_n_u_uniforms, __pyx_mstate->__pyx_n_u_gammas, __pyx_mstate->__pyx_n_u_n_draws, __pyx_mstate->__pyx_n_u_coef, __pyx_mstate->__pyx_n_u_record, __pyx_mstate->__pyx_n_u_worst, __pyx_mstate->__pyx_n_u_i, __pyx_mstate->__pyx_n_u_k, __pyx_mstate->__pyx_n_u_gamma, __pyx_mstate->__pyx_n_u_done};
-    __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_run, __pyx_mstate->__pyx_kp_b_iso88591_A_2Zs_c_2Rq_z_Kt81HAT_U_1_4vRvRx, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
+    const __Pyx_PyCode_New_function_description descr = {3, 0, 0, 3, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 216};
+    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_directions, __pyx_mstate->__pyx_n_u_images};
+    __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_slide_along, __pyx_mstate->__pyx_kp_b_iso88591_A_M_1_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
+  }
+  {
+    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 13, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 220};
+    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_mirrored, __pyx_mstate->__pyx_n_u_uniforms, __pyx_mstate->__pyx_n_u_gammas, __pyx_mstate->__pyx_n_u_n_draws, __pyx_mstate->__pyx_n_u_coef, __pyx_mstate->__pyx_n_u_record, __pyx_mstate->__pyx_n_u_worst, __pyx_mstate->__pyx_n_u_i, __pyx_mstate->__pyx_n_u_k, __pyx_mstate->__pyx_n_u_line, __pyx_mstate->__pyx_n_u_gamma, __pyx_mstate->__pyx_n_u_done};
+    __pyx_mstate_global->__pyx_codeobj_tab[3] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_run, __pyx_mstate->__pyx_kp_b_iso88591_A_2Zr_1_Zq_Kt81HAT_U_1_4vRvRxvQa, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[3])) goto bad;
+  }
+  {
+    const __Pyx_PyCode_New_function_description descr = {1, 0, 0, 1, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 256};
+    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self};
+    __pyx_mstate_global->__pyx_codeobj_tab[4] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_most_uniforms, __pyx_mstate->__pyx_kp_b_iso88591_A_t3c_2T_F_4r, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[4])) goto bad;
   }
   {
     const __Pyx_PyCode_New_function_description descr = {1, 0, 0, 1, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 1};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self};
-    __pyx_mstate_global->__pyx_codeobj_tab[3] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_reduce_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[3])) goto bad;
+    __pyx_mstate_global->__pyx_codeobj_tab[5] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_reduce_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[5])) goto bad;
   }
   {
     const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 2, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 3};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_pyx_state};
-    __pyx_mstate_global->__pyx_codeobj_tab[4] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[4])) goto bad;
+    __pyx_mstate_global->__pyx_codeobj_tab[6] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[6])) goto bad;
   }
   Py_DECREF(tuple_dedup_map);
   return 0;
@@ -30728,6 +31453,41 @@ static int __Pyx_IternextUnpackEndCheck(PyObject *retval, Py_ssize_t expected) {
     return __Pyx_IterFinish();
 }
 
+/* PyObjectVectorcallKwds */
+#if CYTHON_VECTORCALL
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i) {
+    PyObject *key = __Pyx_PyTuple_GET_ITEM(kwnames, i);
+#if !CYTHON_ASSUME_SAFE_MACROS
+    if (unlikely(!key)) return -1;
+#endif
+    if (unlikely(!PyUnicode_Check(key))) {
+        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+        return -1;
+    }
+    return 0;
+}
+#else
+CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n) {
+    PyObject *out = PyDict_New();
+    if (unlikely(!out)) return NULL;
+    for (Py_ssize_t i=0; i<n; ++i) {
+        if (unlikely(PyDict_SetItem(out, keys[i], values[i]) < 0)) {
+            Py_DECREF(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i) {
+    PyObject *key = kwnames[i];
+    if (unlikely(!PyUnicode_Check(key))) {
+        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+        return -1;
+    }
+    return 0;
+}
+#endif
+
 /* WriteUnraisableException */
 static void __Pyx_WriteUnraisable(const char *name, int clineno,
                                   int lineno, const char *filename,
@@ -33456,41 +34216,6 @@ static PyObject* __Pyx_Globals(void) {
     return __Pyx_NewRef(__pyx_mstate_global->__pyx_d);
 }
 
-/* PyObjectVectorcallKwds */
-#if CYTHON_VECTORCALL
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i) {
-    PyObject *key = __Pyx_PyTuple_GET_ITEM(kwnames, i);
-#if !CYTHON_ASSUME_SAFE_MACROS
-    if (unlikely(!key)) return -1;
-#endif
-    if (unlikely(!PyUnicode_Check(key))) {
-        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-        return -1;
-    }
-    return 0;
-}
-#else
-CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n) {
-    PyObject *out = PyDict_New();
-    if (unlikely(!out)) return NULL;
-    for (Py_ssize_t i=0; i<n; ++i) {
-        if (unlikely(PyDict_SetItem(out, keys[i], values[i]) < 0)) {
-            Py_DECREF(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i) {
-    PyObject *key = kwnames[i];
-    if (unlikely(!PyUnicode_Check(key))) {
-        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-        return -1;
-    }
-    return 0;
-}
-#endif
-
 /* ImportFrom */
 static PyObject* __Pyx_ImportFrom(PyObject* module, PyObject* name) {
     PyObject* value = __Pyx_PyObject_GetAttrStr(module, name);
@@ -35360,98 +36085,6 @@ no_fail:
     return new_mvs;
 }
 
-/* PyObjectVectorcallMethodKwds (used by CIntToPy) */
-#if !CYTHON_VECTORCALL
-static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
-    PyObject *result;
-    PyObject *obj = PyObject_GetAttr(args[0], name);
-    if (unlikely(!obj))
-        return NULL;
-    result = __Pyx_Object_VectorcallKwds(obj, args+1, nargsf-1, kwnames);
-    Py_DECREF(obj);
-    return result;
-}
-#endif
-
-/* CIntToPy */
-static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value) {
-#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#endif
-    const long neg_one = (long) -1, const_zero = (long) 0;
-#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
-#pragma GCC diagnostic pop
-#endif
-    const int is_unsigned = neg_one > const_zero;
-    if (is_unsigned) {
-        if (sizeof(long) < sizeof(long)) {
-            return PyLong_FromLong((long) value);
-        } else if (sizeof(long) <= sizeof(unsigned long)) {
-            return PyLong_FromUnsignedLong((unsigned long) value);
-#if !CYTHON_COMPILING_IN_PYPY
-        } else if (sizeof(long) <= sizeof(unsigned PY_LONG_LONG)) {
-            return PyLong_FromUnsignedLongLong((unsigned PY_LONG_LONG) value);
-#endif
-        }
-    } else {
-        if (sizeof(long) <= sizeof(long)) {
-            return PyLong_FromLong((long) value);
-        } else if (sizeof(long) <= sizeof(PY_LONG_LONG)) {
-            return PyLong_FromLongLong((PY_LONG_LONG) value);
-        }
-    }
-    {
-        unsigned char *bytes = (unsigned char *)&value;
-#if !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX >= 0x030d00A4
-        if (is_unsigned) {
-            return PyLong_FromUnsignedNativeBytes(bytes, sizeof(value), -1);
-        } else {
-            return PyLong_FromNativeBytes(bytes, sizeof(value), -1);
-        }
-#elif !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX < 0x030d0000
-        int one = 1; int little = (int)*(unsigned char *)&one;
-        return _PyLong_FromByteArray(bytes, sizeof(long),
-                                     little, !is_unsigned);
-#else
-        int one = 1; int little = (int)*(unsigned char *)&one;
-        PyObject *result = NULL, *kwds = NULL;
-        PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
-        py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(long));
-        if (!py_bytes) goto limited_bad;
-        from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
-        if (!from_bytes_str) goto limited_bad;
-        order_str = PyUnicode_FromString(little ? "little" : "big");
-        if (!order_str) goto limited_bad;
-        {
-            PyObject *args[] = { (PyObject*)&PyLong_Type, py_bytes, order_str, Py_True };
-            if (!is_unsigned) {
-                PyObject *signed_str = PyUnicode_FromStringAndSize("signed", 6);
-                if (!signed_str) goto limited_bad;
-#if CYTHON_VECTORCALL
-                kwds = PyTuple_Pack(1, signed_str);
-#else
-                {
-                    PyObject *keys[] = {signed_str};
-                    PyObject *values[] = {Py_True};
-                    kwds = __Pyx_MakeKwargDict(keys, values, 1);
-                }
-#endif
-                Py_DECREF(signed_str);
-                if (unlikely(!kwds)) goto limited_bad;
-            }
-            result = __Pyx_Object_VectorcallMethodKwds(from_bytes_str, args, 3 | __Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET, kwds);
-        }
-        limited_bad:
-        Py_XDECREF(kwds);
-        Py_XDECREF(order_str);
-        Py_XDECREF(py_bytes);
-        Py_XDECREF(from_bytes_str);
-        return result;
-#endif
-    }
-}
-
 /* CIntFromPy */
 static int __Pyx_LargePyLong___Pyx_PyLong_As_int(PyObject *x);
 static int __Pyx_raise_neg_overflow___Pyx_PyLong_As_int(void) {
@@ -35986,6 +36619,98 @@ static CYTHON_INLINE enum __pyx_t_5skreg_5bayes_8_kernels_Contract __Pyx_PyLong_
         return __Pyx_PyLong___Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(x);
     } else {
         return __Pyx_NonPyLong___Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(x);
+    }
+}
+
+/* PyObjectVectorcallMethodKwds (used by CIntToPy) */
+#if !CYTHON_VECTORCALL
+static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    PyObject *result;
+    PyObject *obj = PyObject_GetAttr(args[0], name);
+    if (unlikely(!obj))
+        return NULL;
+    result = __Pyx_Object_VectorcallKwds(obj, args+1, nargsf-1, kwnames);
+    Py_DECREF(obj);
+    return result;
+}
+#endif
+
+/* CIntToPy */
+static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value) {
+#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#endif
+    const long neg_one = (long) -1, const_zero = (long) 0;
+#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
+#pragma GCC diagnostic pop
+#endif
+    const int is_unsigned = neg_one > const_zero;
+    if (is_unsigned) {
+        if (sizeof(long) < sizeof(long)) {
+            return PyLong_FromLong((long) value);
+        } else if (sizeof(long) <= sizeof(unsigned long)) {
+            return PyLong_FromUnsignedLong((unsigned long) value);
+#if !CYTHON_COMPILING_IN_PYPY
+        } else if (sizeof(long) <= sizeof(unsigned PY_LONG_LONG)) {
+            return PyLong_FromUnsignedLongLong((unsigned PY_LONG_LONG) value);
+#endif
+        }
+    } else {
+        if (sizeof(long) <= sizeof(long)) {
+            return PyLong_FromLong((long) value);
+        } else if (sizeof(long) <= sizeof(PY_LONG_LONG)) {
+            return PyLong_FromLongLong((PY_LONG_LONG) value);
+        }
+    }
+    {
+        unsigned char *bytes = (unsigned char *)&value;
+#if !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX >= 0x030d00A4
+        if (is_unsigned) {
+            return PyLong_FromUnsignedNativeBytes(bytes, sizeof(value), -1);
+        } else {
+            return PyLong_FromNativeBytes(bytes, sizeof(value), -1);
+        }
+#elif !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX < 0x030d0000
+        int one = 1; int little = (int)*(unsigned char *)&one;
+        return _PyLong_FromByteArray(bytes, sizeof(long),
+                                     little, !is_unsigned);
+#else
+        int one = 1; int little = (int)*(unsigned char *)&one;
+        PyObject *result = NULL, *kwds = NULL;
+        PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
+        py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(long));
+        if (!py_bytes) goto limited_bad;
+        from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
+        if (!from_bytes_str) goto limited_bad;
+        order_str = PyUnicode_FromString(little ? "little" : "big");
+        if (!order_str) goto limited_bad;
+        {
+            PyObject *args[] = { (PyObject*)&PyLong_Type, py_bytes, order_str, Py_True };
+            if (!is_unsigned) {
+                PyObject *signed_str = PyUnicode_FromStringAndSize("signed", 6);
+                if (!signed_str) goto limited_bad;
+#if CYTHON_VECTORCALL
+                kwds = PyTuple_Pack(1, signed_str);
+#else
+                {
+                    PyObject *keys[] = {signed_str};
+                    PyObject *values[] = {Py_True};
+                    kwds = __Pyx_MakeKwargDict(keys, values, 1);
+                }
+#endif
+                Py_DECREF(signed_str);
+                if (unlikely(!kwds)) goto limited_bad;
+            }
+            result = __Pyx_Object_VectorcallMethodKwds(from_bytes_str, args, 3 | __Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET, kwds);
+        }
+        limited_bad:
+        Py_XDECREF(kwds);
+        Py_XDECREF(order_str);
+        Py_XDECREF(py_bytes);
+        Py_XDECREF(from_bytes_str);
+        return result;
+#endif
     }
 }
 

@@ -26,8 +26,6 @@ cdef double BLUR = 0.05
 # Uniforms that a move along a line can use up, and steps out of the first interval.
 cdef int SLICE_UNIFORMS = 64
 cdef int SLICE_STEPS = 10
-# A sweep is followed by four such moves at most.
-UNIFORMS_OF_LINES = 4 * SLICE_UNIFORMS
 
 cdef const double[:, ::1] _MILLS = mills_table()
 cdef const double[:, ::1] _QUANTILE = quantile_table()
@@ -161,7 +159,7 @@ cdef inline double site(
 
 
 cdef struct Line:
-    # Along w(κ) = base + κ·direction: ½‖r‖² = half + κ·slope + ½κ²·curvature, ½Σ l2 w² = ½(q₀ + κ(q₁ + κq₂))
+    # A line w(κ) = base + κ·direction: ½‖r‖² = half + κ·slope + ½κ²·curvature, ½Σ l2 w² = ½(q₀ + κ(q₁ + κq₂))
     const double *base
     const double *base_state
     double half
@@ -174,6 +172,7 @@ cdef struct Line:
     double high
     double dimension     # of what is stretched: the Jacobian is κ to this power
     double h             # σ² moves along as κʰ
+    bint straight        # steps are along it, κ = x; else stretches, κ = eˣ
     bint still           # only σ² moves
 
 
@@ -188,8 +187,8 @@ cdef class Chain:
     cdef const double[::1] curvature, l1, l2, net_ratio, net_count, centre_half
     cdef const double[:, ::1] centres, centre_states
     cdef double shape, scale, prior_variance, half_penalized
-    cdef const double[::1, :] inverse
-    cdef double[::1] w, state, base, direction, direction_state, zero
+    cdef const double[::1, :] inverse, directions, direction_images
+    cdef double[::1] w, state, base, base_state, direction, direction_state, zero
     cdef double variance, half, penalty, stretched
     cdef int age
     cdef const double *uniforms
@@ -208,10 +207,15 @@ cdef class Chain:
         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
         self.p, self.size = curvature.shape[0], matrix.shape[0]
         self.w, self.variance = np.array(w), variance
-        self.state, self.direction_state = np.empty((2, self.size))
+        self.state, self.base_state, self.direction_state = np.empty((3, self.size))
         self.base, self.direction = np.empty((2, self.p))
         self.zero = np.zeros(self.size)
+        self.directions = self.direction_images = np.empty((0, 0), order="F")
         self.refresh()
+
+    def slide_along(self, directions, images):
+        """From now on slide along these directions too, given Gd of each direction d."""
+        self.directions, self.direction_images = directions, images
 
     def run(
         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
@@ -222,8 +226,8 @@ cdef class Chain:
         A draw is a plain sweep and `mirrored` mirrored ones, each followed by moves along lines and a
         draw of σ². `record` takes σ², ½‖r‖² and the penalty of each.
         """
-        cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)
-        cdef int i, k, gamma = 0, done = 0
+        cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()
+        cdef int i, k, line, gamma = 0, done = 0
         self.uniforms, self.used = &uniforms[0], 0
         with nogil:
             for i in range(n_draws):
@@ -235,6 +239,8 @@ cdef class Chain:
                     self.stretch(1, k)
                     if self.inverse.shape[0] > 0:
                         self.stretch_residual(k)
+                    for line in range(self.directions.shape[1]):
+                        self.slide(line)
                     self.draw_variance(gammas[gamma])
                     gamma += 1
                 self.age += 1
@@ -246,6 +252,10 @@ cdef class Chain:
                 record[i, 2] = self.penalty
                 done += 1
         return done
+
+    cpdef Py_ssize_t most_uniforms(self) noexcept nogil:
+        """How many uniforms a sweep and its moves can use up."""
+        return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
 
     cdef inline double uniform(self) noexcept nogil:
         self.used += 1
@@ -314,7 +324,7 @@ cdef class Chain:
         cdef int j
         if line.still:
             return self.log_density(self.half, self.penalty, variance * exp(x))
-        kappa = exp(x)
+        kappa = x if line.straight else exp(x)
         if self.positive and not line.low <= kappa <= line.high:
             return -1e300
         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
@@ -373,8 +383,8 @@ cdef class Chain:
             for j in range(self.p):
                 line.slope -= line.base_state[j] * self.direction[j]
                 line.curvature -= self.direction_state[j] * self.direction[j]
-        line.dimension = self.p
-        self.move_along(&line, h)
+        line.dimension, line.straight = self.p, False
+        self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 
     cdef void stretch_residual(self, int h) noexcept nogil:
         """Stretch the residual, of as many dimensions as there are rows: w about w + A⁺r, which leaves none."""
@@ -388,16 +398,33 @@ cdef class Chain:
         self.direction_state[:] = self.state
         line.base, line.base_state = &self.base[0], &self.zero[0]
         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
-        line.dimension = self.rank
-        self.move_along(&line, h)
+        line.dimension, line.straight = self.rank, False
+        self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 
-    cdef void move_along(self, Line *line, int h) noexcept nogil:
+    cdef void slide(self, int k) noexcept nogil:
+        """Move along a direction that the columns hardly determine."""
+        cdef Line line
+        cdef int j
+        cdef double pull = 0.0, tied = self.tied()
+        self.base[:], self.direction[:] = self.w, self.directions[:, k]
+        line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+        for j in range(self.p):
+            self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+            line.slope -= self.direction[j] * self.state[j]
+            line.curvature += self.direction[j] * self.direction_images[j, k]
+            pull += self.l1[j] * fabs(self.direction[j])
+        line.base, line.base_state = &self.base[0], &self.base_state[0]
+        line.dimension, line.straight = 0.0, True
+        # The likelihood's standard deviation, or the prior's, whichever is shorter.
+        self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+
+    cdef void move_along(self, Line *line, int h, double width) noexcept nogil:
         """Draw the factor, where σ² is not integrated out a new σ² with it, and go there."""
         cdef int j
         cdef double x, kappa, d
         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
-        line.low, line.high, line.still = 0.0, 1e300, False
+        line.low, line.high, line.still = -1e300, 1e300, False
         for j in range(self.p):
             d = self.direction[j]
             line.q0 += self.l2[j] * line.base[j] * line.base[j]
@@ -407,8 +434,8 @@ cdef class Chain:
                 line.low = larger(line.low, -line.base[j] / d)
             elif d < 0.0:
                 line.high = smaller(line.high, -line.base[j] / d)
-        x = self.slice(line, 2.0 / sqrt(line.dimension))
-        kappa = exp(x)
+        x = self.slice(line, width)
+        kappa = x if line.straight else exp(x)
         for j in range(self.p):
             self.w[j] = line.base[j] + kappa * self.direction[j]
         if self.positive:
@@ -421,7 +448,8 @@ cdef class Chain:
         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
         for j in range(self.p):
             self.penalty += self.l1[j] * fabs(self.w[j])
-        self.stretched += larger(x, 0.0)
+        if not line.straight:
+            self.stretched += larger(x, 0.0)
         if self.stretched > 8.0:
             self.refresh()
 

@@ -3,7 +3,9 @@
 A coefficient's conditional is two truncated normals that meet at zero (Hans, 2009), and one uniform inverts
 its distribution function. After each such sweep, others mirror every coefficient to the opposite quantile of
 its conditional (Neal, 1998), which makes successive draws antithetic. After every sweep the coefficients are
-stretched, about the estimator's solution and about zero, with σ² integrated out wherever that is possible.
+stretched, about the estimator's solution and about zero, with σ² integrated out wherever that is possible; of
+wide data the residual is stretched too. Where a pilot shows that collinear columns keep the sweeps from
+mixing, slice-sampling steps along the eigenvectors of small eigenvalue join them.
 
 References
 ----------
@@ -15,12 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg.bayes._kernels import UNIFORMS_OF_LINES, Chain, Contract
+from skreg.bayes._kernels import Chain, Contract
 from skreg.bayes.diagnostics import convergence
 from skreg.bayes.draws import Draws, draw_intercepts
 from skreg.bayes.noise import NoiseModel
@@ -38,6 +40,8 @@ FloatArray = NDArray[np.float64]
 _PILOT = 100
 # Mirrored sweeps a draw if the pilot's effective sample size is this part of its number of draws.
 _MIRRORED = ((0.6, 1), (0.3, 3), (0.12, 7), (0.0, 15))
+# So many, and the columns may be collinear.
+_TOO_MANY = 7
 # Uniforms drawn at a time.
 _BLOCK = 2**16
 # Columns by rows are shorter than the Gram matrix's by this factor before they are taken instead: a site
@@ -45,6 +49,9 @@ _BLOCK = 2**16
 _WIDE = 2.0
 # Rows are linearly independent if no singular value is below this part of the largest.
 _FULL_RANK = 1e-6
+# Variance that independent unit columns would have in every direction, and too little of it.
+_UNDETERMINED = 0.2
+_LARGEST_DECOMPOSED = 1000
 # Site updates that are done before threads for the chains would have started.
 _WORTH_THREADS = 500_000
 
@@ -72,7 +79,8 @@ def draw_gibbs(
         Draws a chain.
     tune : int or None
         Draws a chain that are thrown away first, 300 by default. From 200 on, the second hundred tell how
-        many mirrored sweeps a draw needs; with fewer it has three.
+        many mirrored sweeps a draw needs, and whether moves along collinear directions are needed too, which
+        the third hundred then measure; with fewer than 200 it has three.
     generators : list of numpy.random.Generator
         One a chain.
     n_jobs : int, optional
@@ -85,8 +93,8 @@ def draw_gibbs(
     Returns
     -------
     Draws
-        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the setting
-        ``mirrored_sweeps``.
+        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the settings
+        ``mirrored_sweeps`` and ``directions``.
     """
     with one_blas_thread():
         posterior = scaled_posterior(energy, noise)
@@ -104,6 +112,13 @@ def draw_gibbs(
                 advance(_PILOT, 1, keep=False)
                 mirrored = _mirrored_sweeps(advance(_PILOT, 1))
                 left -= 2 * _PILOT
+            directions = start.undetermined() if mirrored >= _TOO_MANY else None
+            if directions is not None:
+                for walk in walks:
+                    walk.chain.slide_along(*directions)
+                if left >= _PILOT:
+                    mirrored = _mirrored_sweeps(advance(_PILOT, 1))
+                    left -= _PILOT
             advance(left, mirrored, keep=False)
             paths = advance(draws, mirrored)
     coef = np.stack([path.coef for path in paths])
@@ -119,7 +134,11 @@ def draw_gibbs(
         method="gibbs",
         alpha=alpha,
         stats={"lp": posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)},
-        settings={"mirrored_sweeps": mirrored, "tune": tune},
+        settings={
+            "mirrored_sweeps": mirrored,
+            "directions": 0 if directions is None else directions[0].shape[1],
+            "tune": tune,
+        },
     )
 
 
@@ -158,7 +177,7 @@ class _Start:
         self.shape = shape if contract in (Contract.SCALED, Contract.FIXED) else None
         scaled_net = posterior.net_ratios if contract == Contract.SCALED_NET else (np.empty(0), np.empty(0))
         self.net_ratio = scaled_net[0]
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "matrix": matrix,
             "rows": rows,
             "curvature": self.curvature,
@@ -175,6 +194,16 @@ class _Start:
             "rank": posterior.degrees,
             "centre_half": 0.5 * np.array([squares[0], problem.b_squared[0]]),
         }
+
+    def undetermined(self) -> tuple[FloatArray, FloatArray] | None:
+        """Find the directions that collinear columns hardly determine, d and Gd of each; None if wide."""
+        G = self.arguments["matrix"]
+        if self.arguments["rows"] or len(G) > _LARGEST_DECOMPOSED:
+            return None
+        scale = 1.0 / np.sqrt(np.where(self.curvature > 0.0, self.curvature, 1.0))
+        values, vectors = np.linalg.eigh(G * scale * scale[:, None])
+        directions = np.asfortranarray(vectors[:, values < _UNDETERMINED] * scale[:, None])
+        return directions, np.asfortranarray(G @ directions)
 
 
 def _right_inverse(matrix: FloatArray, rank: int) -> FloatArray:
@@ -240,8 +269,9 @@ class _Walk:
         most = 1 + _BLOCK // p if self.alpha_prior is None else 1
         done = 0
         while done < n:
-            if self.uniforms.size < (1 + mirrored) * (p + UNIFORMS_OF_LINES):
-                self.uniforms = self.rng.random(max(_BLOCK, 2 * (1 + mirrored) * (p + UNIFORMS_OF_LINES)))
+            enough = (1 + mirrored) * self.chain.most_uniforms()
+            if self.uniforms.size < enough:
+                self.uniforms = self.rng.random(max(_BLOCK, 2 * enough))
             wanted = min(n - done, most)
             gammas = self._gammas(wanted * (1 + mirrored))
             made = self.chain.run(mirrored, self.uniforms, gammas, wanted, coef[done:], record[done:])
