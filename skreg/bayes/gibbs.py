@@ -40,8 +40,10 @@ FloatArray = NDArray[np.float64]
 _PILOT = 100
 # Mirrored sweeps a draw if the pilot's effective sample size is this part of its number of draws.
 _MIRRORED = ((0.6, 1), (0.3, 3), (0.12, 7), (0.0, 15))
-# So many, and the columns may be collinear.
-_TOO_MANY = 7
+# Without a pilot, three. Below this share the columns may be collinear.
+_UNKNOWN = 0.5
+_STUCK = 0.3
+_NOWHERE = np.empty((0, 0), order="F"), np.empty((0, 0), order="F")
 # Uniforms drawn at a time.
 _BLOCK = 2**16
 # Columns by rows are shorter than the Gram matrix's by this factor before they are taken instead: a site
@@ -107,18 +109,22 @@ def draw_gibbs(
             def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
                 return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
 
-            mirrored, left = 3, tune
+            share, left, directions = _UNKNOWN, tune, None
             if tune >= 2 * _PILOT:
                 advance(_PILOT, 1, keep=False)
-                mirrored = _mirrored_sweeps(advance(_PILOT, 1))
+                share = _efficiency(advance(_PILOT, 1))
                 left -= 2 * _PILOT
-            directions = start.undetermined() if mirrored >= _TOO_MANY else None
-            if directions is not None:
+            if share < _STUCK and left >= _PILOT and (directions := start.undetermined()) is not None:
                 for walk in walks:
                     walk.chain.slide_along(*directions)
-                if left >= _PILOT:
-                    mirrored = _mirrored_sweeps(advance(_PILOT, 1))
-                    left -= _PILOT
+                with_slides = _efficiency(advance(_PILOT, 1))
+                left -= _PILOT
+                if with_slides < 2.0 * share:  # not what keeps them from mixing
+                    directions = None
+                    for walk in walks:
+                        walk.chain.slide_along(*_NOWHERE)
+                share = max(share, with_slides)
+            mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
             advance(left, mirrored, keep=False)
             paths = advance(draws, mirrored)
     coef = np.stack([path.coef for path in paths])
@@ -324,11 +330,11 @@ def _slice(log_density: Callable[[float], float], x: float, width: float, rng: n
         left, right = (proposed, right) if proposed < x else (left, proposed)
 
 
-def _mirrored_sweeps(paths: list[_Path]) -> int:
-    """Choose how many mirrored sweeps a draw needs, from a pilot that had one."""
+def _efficiency(paths: list[_Path]) -> float:
+    """Divide the smallest effective sample size, of the coefficients and σ², by the number of draws."""
     n_draws = len(paths) * len(paths[0].record)
-    smallest = min(
-        np.min(convergence(np.stack([path.coef for path in paths])).ess_bulk),
-        np.min(convergence(np.stack([path.record[:, :1] for path in paths])).ess_bulk),
+    sizes = (
+        convergence(np.stack([path.coef for path in paths])).ess_bulk,
+        convergence(np.stack([path.record[:, :1] for path in paths])).ess_bulk,
     )
-    return next(sweeps for share, sweeps in _MIRRORED if smallest > share * n_draws or share == 0.0)
+    return float(min(np.min(size) for size in sizes)) / n_draws
