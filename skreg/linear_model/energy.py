@@ -59,6 +59,8 @@ class Energy:
         The estimator as a person would write it, such as ``Lasso(alpha=0.05)``.
     tol : float or None
         The estimator's own tolerance, if it has one.
+    alpha : float
+        The alpha that the estimator was given or settled on; both λ's are proportional to it.
     """
 
     penalty: ElasticNetPenalty
@@ -71,6 +73,7 @@ class Energy:
     intercept: float
     label: str
     tol: float | None = None
+    alpha: float = 1.0
 
     def __repr__(self) -> str:
         return (
@@ -198,6 +201,7 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
         intercept=float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
         label=_label_of(final),
         tol=getattr(final, "tol", None),
+        alpha=float(np.ravel(getattr(final, "alpha_", getattr(final, "alpha", None)))[0]),
     )
 
 
