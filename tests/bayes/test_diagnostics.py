@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg.bayes.diagnostics import check_convergence, convergence
+from skreg.bayes.diagnostics import check_convergence, convergence, ess_of_mean
 from skreg.bayes.draws import Draws
 
 pytest.importorskip("arviz")
@@ -67,6 +67,20 @@ def test_r_hat_and_both_effective_sample_sizes_are_those_of_arviz(shape):
     ours = np.stack(convergence(draws))
     theirs = np.stack([by_arviz(draws[:, :, j]) for j in range(draws.shape[2])], axis=1).astype(float)
     np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_the_effective_sample_size_of_a_mean_is_that_of_arviz():
+    draws = chains((4, 301))
+    if version("arviz").startswith("0."):
+        from arviz import ess as by_theirs
+    else:
+        from functools import partial
+
+        from arviz_stats.base import array_stats
+
+        by_theirs = partial(array_stats.ess, chain_axis=0, draw_axis=1)
+    theirs = [float(by_theirs(draws[:, :, j], method="mean")) for j in range(draws.shape[2])]
+    np.testing.assert_allclose(ess_of_mean(draws), theirs, rtol=1e-8)
 
 
 def test_chains_that_stay_where_each_began_have_an_endless_r_hat():
