@@ -1,4 +1,4 @@
-"""From a penalised estimator to its prior, its PyMC model, and a certificate that the modes agree.
+"""From a penalised estimator to its prior, its posterior, its PyMC model, and a certificate that they agree.
 
 Importing this loads neither PyMC nor ArviZ; what needs them loads them when called.
 """
@@ -13,9 +13,13 @@ _HOME = {
     "GaussianPrior": "priors",
     "LaplacePrior": "priors",
     "MAPAgreement": "agreement",
+    "ModelComparison": "compare",
     "NoiseModel": "noise",
+    "SDScaled": "noise",
+    "compare": "compare",
     "map_agreement": "agreement",
     "noise_model": "noise",
+    "posterior": "posterior",
     "prior_of": "priors",
     "random_variable": "model",
     "to_pymc": "model",
@@ -26,9 +30,13 @@ __all__ = [
     "GaussianPrior",
     "LaplacePrior",
     "MAPAgreement",
+    "ModelComparison",
     "NoiseModel",
+    "SDScaled",
+    "compare",
     "map_agreement",
     "noise_model",
+    "posterior",
     "prior_of",
     "random_variable",
     "to_pymc",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skreg.bayes.mode import Mode, NegativeLogDensity, find_mode, largest_slope, optimality_violation
 from skreg.bayes.model import model_of
-from skreg.bayes.noise import noise_model, typical_size
+from skreg.bayes.noise import Noise, SDScaled, noise_model, typical_size
 from skreg.bayes.priors import describe_prior
 from skreg.linear_model.energy import Energy, energy_of
 from skreg.solvers.certificate import dual_gap
@@ -136,7 +136,7 @@ def map_agreement(
     y: Any,
     *,
     model: pm.Model | None = None,
-    noise: float | str = "variance-scaled",
+    noise: Noise = None,
     noise_prior: tuple[float, float] | None = None,
     sample_weight: Any = None,
     rtol: float = 1e-4,
@@ -158,9 +158,10 @@ def map_agreement(
         ``coef``, one entry a feature, unbounded or confined to be ≥ 0. Its mode is the joint mode of all
         its free variables in the space in which they were written (not the one PyMC samples in). Build it
         for the transformed data if the estimator is a Pipeline.
-    noise : float or {"variance-scaled", "plug-in"}, default="variance-scaled"
-        The noise contract, as in `to_pymc`. With a number or ``"plug-in"``, a free variable ``sigma`` or
-        ``sigma2`` of `model` is held at that σ or at σ̂, where the agreement is meant to hold.
+    noise : float, {"variance-scaled", "plug-in"} or None, default=None
+        The noise contract, as in `to_pymc`; None is ``"plug-in"`` where σ can be estimated, as it is there.
+        With a number or ``"plug-in"``, a free variable ``sigma`` or ``sigma2`` of `model` is held at that σ
+        or at σ̂, where the agreement is meant to hold; with ``"variance-scaled"`` it takes part in the mode.
     noise_prior : tuple of two floats, optional
         (a0, b0) of σ² ~ InvGamma(a0, b0), as in `to_pymc`.
     sample_weight : array-like of shape (n_samples,), optional
@@ -176,8 +177,8 @@ def map_agreement(
     Raises
     ------
     TypeError, ValueError
-        If the estimator cannot be translated, a parameter is out of range, or `model` has no suitable
-        variable ``coef``.
+        If the estimator cannot be translated, a parameter is out of range, `noise` is an `SDScaled`
+        contract, or `model` has no suitable variable ``coef``.
 
     Notes
     -----
@@ -198,6 +199,11 @@ def map_agreement(
     """
     if isinstance(rtol, bool) or not (isinstance(rtol, int | float) and 0 < rtol < math.inf):
         raise ValueError(f"rtol must be a finite number > 0, got {rtol!r}.")
+    if isinstance(noise, SDScaled):
+        raise ValueError(
+            f"noise={noise!r} has no σ at which the modes agree: its mode given σ is the Lasso of alpha = "
+            'rate·σ/n, whatever the estimator\'s alpha. Take noise="plug-in", "variance-scaled" or a number.'
+        )
     energy = energy_of(estimator, X, y, sample_weight)
     contract = noise_model(noise, noise_prior, energy)
     own = model is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg.bayes.draws import Draws
 
-__all__ = ["ESS_WANTED", "RHAT_ALLOWED", "Convergence", "check_convergence", "convergence"]
+__all__ = ["ESS_WANTED", "RHAT_ALLOWED", "Convergence", "check_convergence", "convergence", "ess_of_mean"]
 
 FloatArray = NDArray[np.float64]
 
@@ -79,31 +79,58 @@ def convergence(draws: NDArray[Any]) -> Convergence:
     >>> bool(np.all(found.rhat < 1.01)), bool(np.all(found.ess_bulk > 3000))
     (True, True)
     """
+    return Convergence(*_by_blocks(_convergence, draws, 3))
+
+
+def ess_of_mean(draws: NDArray[Any]) -> FloatArray:
+    """Compute the effective sample size for the mean of every variable, equal to ArviZ's.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n_chains, n_draws, ...)
+        Draws; all axes after the first two are variables.
+
+    Returns
+    -------
+    ndarray of shape ``draws.shape[2:]``
+        The effective sample size of the draws themselves, not of their ranks; NaN for fewer than four a chain.
+    """
+    return _by_blocks(lambda block: _ess(_halves(block))[None], draws, 1)[0]
+
+
+def _by_blocks(function: Callable[[NDArray[Any]], FloatArray], draws: NDArray[Any], n: int) -> FloatArray:
+    """Call a function of (n_variables, n_chains, n_draws) that gives `n` rows, a block of variables at a time."""
     n_chains, n_draws = draws.shape[:2]
     variables = draws.reshape(n_chains, n_draws, -1)
-    result = np.full((3, variables.shape[2]), np.nan)
+    result = np.full((n, variables.shape[2]), np.nan)
     if n_draws >= 4:
         size = max(1, _BLOCK_SIZE // (n_chains * n_draws))
         for start in range(0, variables.shape[2], size):
             block = variables[:, :, start : start + size]
-            result[:, start : start + size] = _convergence(np.moveaxis(block, 2, 0))
-    rhat, ess_bulk, ess_tail = result.reshape(3, *draws.shape[2:])
-    return Convergence(rhat, ess_bulk, ess_tail)
+            result[:, start : start + size] = function(np.moveaxis(block, 2, 0))
+    return result.reshape(n, *draws.shape[2:])
+
+
+def _halves(block: NDArray[Any]) -> FloatArray:
+    """Split each chain in two; of an odd number of draws the middle one is left out."""
+    n_variables, n_chains, n_draws = block.shape
+    half = n_draws // 2
+    x = np.empty((n_variables, 2 * n_chains, half))
+    x[:, ::2], x[:, 1::2] = block[:, :, :half], block[:, :, -half:]
+    return x
 
 
 def _convergence(block: NDArray[Any]) -> FloatArray:
     """R-hat, bulk-ESS and tail-ESS, as rows, of draws of shape (n_variables, n_chains, n_draws)."""
     n_variables, n_chains, n_draws = block.shape
-    half = n_draws // 2
-    x = np.empty((n_variables, 2 * n_chains, half))
-    x[:, ::2], x[:, 1::2] = block[:, :, :half], block[:, :, -half:]
+    x = _halves(block)
     flat = x.reshape(n_variables, -1)
     rows = flat.shape[1] * np.arange(n_variables)[:, None]
 
     order = np.argsort(flat, axis=1) + rows  # places in the whole block: quicker to take from and put to
     sorted_ = flat.ravel().take(order)
     z = _rank_normalised(sorted_, order).reshape(x.shape)
-    everything = sorted_ if 2 * half == n_draws else np.sort(block.reshape(n_variables, -1), axis=1)
+    everything = sorted_ if n_draws % 2 == 0 else np.sort(block.reshape(n_variables, -1), axis=1)
 
     rhat = np.full(n_variables, np.nan)
     if n_chains > 1:

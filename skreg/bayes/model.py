@@ -6,13 +6,14 @@ PyTensor makes a Python float that float32 can hold, such as 160.0, a float32, a
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from skreg.bayes.noise import NoiseModel, noise_model, typical_size
+from skreg.bayes.noise import Noise, NoiseModel, noise_model, typical_size
 from skreg.bayes.priors import ElasticNetPrior, GaussianPrior, LaplacePrior, Prior
 from skreg.linear_model.energy import Energy, energy_of
 from skreg.penalties import ElasticNetPenalty
@@ -34,7 +35,7 @@ def to_pymc(
     X: Any,
     y: Any,
     *,
-    noise: float | str = "variance-scaled",
+    noise: Noise = None,
     noise_prior: tuple[float, float] | None = None,
     sample_weight: Any = None,
 ) -> pm.Model:
@@ -45,16 +46,18 @@ def to_pymc(
     estimator : estimator
         Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of
         transformers ending in one. If it is not fitted, a clone is fitted; only its penalty, and for
-        ``noise="plug-in"`` its residuals, enter the model.
+        the plug-in contract its residuals, enter the model.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         The data as given to the estimator's `fit`. The model sees them after a pipeline's transformers;
         sparse data stay sparse.
     y : array-like of shape (n_samples,)
         Target.
-    noise : float or {"variance-scaled", "plug-in"}, default="variance-scaled"
+    noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ if it is known; ``"variance-scaled"`` scales the prior by the unknown σ², and the mode agrees
         whatever σ² is; ``"plug-in"`` fixes the prior's scale at an estimate σ̂² and leaves the
-        likelihood's σ² unknown, and the mode agrees at σ = σ̂.
+        likelihood's σ² unknown, and the mode agrees at σ = σ̂; ``SDScaled(rate)`` gives a Lasso's
+        coefficients the scale σ/rate, and its mode is a Lasso of another alpha. None is ``"plug-in"``
+        where the fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
     noise_prior : tuple of two floats, optional
         (a0, b0) > 0 of σ² ~ InvGamma(a0, b0); by default weak and scaled to y (`noise_model`).
     sample_weight : array-like of shape (n_samples,), optional
@@ -125,7 +128,13 @@ def model_of(energy: Energy, noise: NoiseModel) -> pm.Model:
             a0, b0 = (np.float64(number) for number in noise.prior)
             sigma2 = pm.InverseGamma("sigma2", alpha=a0, beta=b0)
             sigma = pm.Deterministic("sigma", pt.sqrt(sigma2))
-        coef = _coefficients(energy, sigma2 if noise.sigma is None else np.float64(noise.sigma) ** 2)
+        if noise.rate is not None:
+            # λ₁/σ² is now rate/σ; the estimator's own λ₁ has no part in it.
+            coef = _coefficients(energy, sigma / np.float64(noise.rate), l1=np.float64(1.0))
+        elif noise.sigma is None:
+            coef = _coefficients(energy, sigma2)
+        else:
+            coef = _coefficients(energy, np.float64(noise.sigma) ** 2)
 
         if energy.fit_intercept:
             spread = typical_size(energy) * math.sqrt(energy.n_samples / energy.total_weight)
@@ -180,29 +189,34 @@ def random_variable(name: str, prior: Prior, **kwargs: Any) -> Any:
     raise TypeError(f"prior must be a GaussianPrior, LaplacePrior or ElasticNetPrior, got {prior!r}.")
 
 
-def _coefficients(energy: Energy, variance: Any) -> Any:
-    """Add the variable `coef` under the prior exp(−penalty/σ²), by the name it is known by."""
+def _coefficients(energy: Energy, variance: Any, l1: float | None = None) -> Any:
+    """Add the variable `coef` under the prior exp(−penalty/`variance`), by the name it is known by.
+
+    A number `l1` takes the place of the penalty's own λ₁.
+    """
     import pytensor.tensor as pt
 
     penalty: ElasticNetPenalty = energy.penalty
+    if l1 is not None:
+        penalty = dataclasses.replace(penalty, l1=l1)
     kwargs: dict[str, Any] = {"positive": penalty.positive, "dims": "feature"}
-    l1: Any = penalty.l1_strengths(energy.n_features)
-    l2: Any = penalty.l2_strengths(energy.n_features)
+    l1_strength: Any = penalty.l1_strengths(energy.n_features)
+    l2_strength: Any = penalty.l2_strengths(energy.n_features)
     free = ~penalty.penalized(energy.n_features)
-    if penalty.factors is None or np.all(penalty.factors == 1.0):
-        l1, l2 = np.float64(penalty.l1), np.float64(penalty.l2)  # one number for every feature
+    if penalty.factors is None or np.all(penalty.factors == 1.0):  # one number for every feature
+        l1_strength, l2_strength = np.float64(penalty.l1), np.float64(penalty.l2)
     if free.all():
         return _normal("coef", _flat_scale(energy), **kwargs)
     if free.any():
         flat_rate = np.where(free, _flat_scale(energy) ** -2.0, 0.0)
         if penalty.l1 == 0:
-            return _normal("coef", 1.0 / pt.sqrt(l2 / variance + flat_rate), **kwargs)
-        return _elastic_net("coef", l1 / variance, l2 / variance + flat_rate, **kwargs)
+            return _normal("coef", 1.0 / pt.sqrt(l2_strength / variance + flat_rate), **kwargs)
+        return _elastic_net("coef", l1_strength / variance, l2_strength / variance + flat_rate, **kwargs)
     if penalty.l1 == 0:
-        return _normal("coef", pt.sqrt(variance / l2), **kwargs)
+        return _normal("coef", pt.sqrt(variance / l2_strength), **kwargs)
     if penalty.l2 == 0:
-        return _laplace("coef", variance / l1, **kwargs)
-    return _elastic_net("coef", l1 / variance, l2 / variance, **kwargs)
+        return _laplace("coef", variance / l1_strength, **kwargs)
+    return _elastic_net("coef", l1_strength / variance, l2_strength / variance, **kwargs)
 
 
 def _flat_scale(energy: Energy) -> np.ndarray:

@@ -295,7 +295,7 @@ def prior_of(penalty: ElasticNetPenalty, variance: float, factor: float = 1.0) -
     return None
 
 
-def describe_prior(penalty: ElasticNetPenalty, sigma: float) -> str:
+def describe_prior(penalty: ElasticNetPenalty, sigma: float, rate: float | None = None) -> str:
     """Say the prior of a coefficient in words and numbers.
 
     Parameters
@@ -304,6 +304,8 @@ def describe_prior(penalty: ElasticNetPenalty, sigma: float) -> str:
         λ₁, λ₂, the factors and the sign constraint.
     sigma : float
         The σ > 0 at which the numbers are stated.
+    rate : float, optional
+        The rate of an `SDScaled` contract, which takes the place of λ₁/σ.
 
     Returns
     -------
@@ -316,8 +318,11 @@ def describe_prior(penalty: ElasticNetPenalty, sigma: float) -> str:
     >>> describe_prior(L1(4.0), sigma=2.0)
     'coef | σ ~ Laplace(0, scale σ²/λ₁), λ₁ = 4; at σ = 2: Laplace(0, scale 1)'
     """
-    prior = prior_of(penalty, sigma**2)
-    if isinstance(prior, LaplacePrior):
+    prior: Prior | None
+    if rate is not None:
+        prior = LaplacePrior(sigma / rate, penalty.positive)
+        law = f"{'Exponential(' if penalty.positive else 'Laplace(0, '}scale σ/λ), λ = {rate:.4g}"
+    elif isinstance(prior := prior_of(penalty, sigma**2), LaplacePrior):
         form = "Exponential(scale σ²/λ₁)" if penalty.positive else "Laplace(0, scale σ²/λ₁)"
         law = f"{form}, λ₁ = {penalty.l1:.4g}"
     elif isinstance(prior, GaussianPrior):

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn import get_config
+from sklearn import get_config, preprocessing
 from sklearn import linear_model as sklearn_linear_model
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skreg.linear_model._base import LinearModel, check_sample_weight
 from skreg.penalties import L2, ElasticNetPenalty
 
-__all__ = ["Energy", "energy_of"]
+__all__ = ["Energy", "column_scale", "energy_of", "fitted_estimator"]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
@@ -174,8 +174,7 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     target = target.ravel()
     weights = check_sample_weight(sample_weight, len(target))
 
-    _final_step(estimator)  # refuses what it cannot take before fitting it
-    fitted = estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
+    fitted = fitted_estimator(estimator, X, y, sample_weight)
     final = _final_step(fitted)
 
     data, names = _as_seen_by_final_step(fitted, X)
@@ -203,6 +202,74 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
         tol=getattr(final, "tol", None),
         alpha=float(np.ravel(getattr(final, "alpha_", getattr(final, "alpha", None)))[0]),
     )
+
+
+def fitted_estimator(estimator, X, y, sample_weight=None):
+    """Return the estimator if it is fitted, else a fitted clone of it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One that `energy_of` takes.
+    X, y, sample_weight
+        As given to the estimator's `fit`.
+
+    Returns
+    -------
+    estimator
+        Fitted.
+
+    Raises
+    ------
+    TypeError
+        If `energy_of` does not take it.
+    """
+    _final_step(estimator)  # refuses what it cannot take before fitting it
+    return estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
+
+
+def column_scale(fitted) -> NDArray[np.float64]:
+    """Find what a pipeline's scalers divide the columns of X by: coef / scale is in the units of X.
+
+    Parameters
+    ----------
+    fitted : estimator
+        A fitted estimator that `energy_of` takes.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        The divisor of each column; ones without a pipeline.
+
+    Raises
+    ------
+    ValueError
+        If a step is none of StandardScaler, RobustScaler, MaxAbsScaler and MinMaxScaler, naming it.
+    """
+    final = _final_step(fitted)
+    scale = np.ones(np.asarray(final.coef_).shape[-1])
+    while fitted is not final:
+        for name, step in fitted.steps[:-1] if isinstance(fitted, Pipeline) else ():
+            if step is None or step == "passthrough":
+                continue
+            if type(step) not in _DIVISORS:
+                raise ValueError(
+                    f"The coefficients cannot be taken back to the units of X through step {name!r}, {step!r}: "
+                    f"only {', '.join(kind.__name__ for kind in _DIVISORS)} are undone."
+                )
+            divisor = _DIVISORS[type(step)](step)
+            if divisor is not None:  # None for a scaler that only shifts
+                scale = scale * divisor
+        fitted = _open(fitted)
+    return scale
+
+
+_DIVISORS = {
+    preprocessing.StandardScaler: lambda scaler: scaler.scale_,
+    preprocessing.RobustScaler: lambda scaler: scaler.scale_,
+    preprocessing.MaxAbsScaler: lambda scaler: scaler.scale_,
+    preprocessing.MinMaxScaler: lambda scaler: 1.0 / scaler.scale_,
+}
 
 
 def _sklearn_ridge(estimator, total_weight: float) -> ElasticNetPenalty:

@@ -13,6 +13,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from skreg import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV
 from skreg.bayes import MAPAgreement, agreement, map_agreement, to_pymc
 from skreg.bayes.mode import find_mode
+from skreg.bayes.noise import SDScaled
 
 pm = pytest.importorskip("pymc")
 
@@ -273,7 +274,7 @@ def test_a_hand_written_lasso_is_judged(diabetes):
     assert certificate.kkt_violation > 0.01
     # A free σ that scales the prior: the joint mode has the Lasso's coefficients.
     scaled = hand_written(X, y, lambda s: pm.Laplace("coef", 0, s**2 / rate, shape=p))
-    assert_certified(map_agreement(lasso, X, y, model=scaled))
+    assert_certified(map_agreement(lasso, X, y, model=scaled, noise="variance-scaled"))
 
 
 def test_a_hand_written_plug_in_model_agrees_where_its_sigma_is_held(diabetes):
@@ -285,7 +286,9 @@ def test_a_hand_written_plug_in_model_agrees_where_its_sigma_is_held(diabetes):
     sigma2 = residual @ residual / (len(y) - active - 1)
     model = hand_written(X, y, lambda s: pm.Laplace("coef", 0, sigma2 / (len(y) * 5.0), shape=p))
     assert_certified(map_agreement(lasso, X, y, model=model, noise="plug-in"))
-    joint = map_agreement(lasso, X, y, model=model)  # at the mode of σ it is another Lasso
+    assert_certified(map_agreement(lasso, X, y, model=model))  # which is the default
+    # At the mode of σ it is another Lasso.
+    joint = map_agreement(lasso, X, y, model=model, noise="variance-scaled")
     assert not joint.agrees
     assert "a free σ takes part" in joint.explanation
 
@@ -295,6 +298,12 @@ def test_our_own_model_can_be_handed_back(small, noise):
     X, y, weights = small
     model = to_pymc(Lasso(alpha=0.2), X, y, noise=noise, sample_weight=weights)
     assert_certified(map_agreement(Lasso(alpha=0.2), X, y, model=model, noise=noise, sample_weight=weights))
+
+
+def test_an_sd_scaled_contract_is_refused_since_its_mode_agrees_for_no_given_sigma(small):
+    X, y, _ = small
+    with pytest.raises(ValueError, match=r"SDScaled\(rate=0\.3\) has no σ at which.*plug-in"):
+        map_agreement(Lasso(), X, y, noise=SDScaled(0.3))
 
 
 def test_models_that_cannot_be_judged_are_refused(small):

@@ -9,7 +9,7 @@ from sklearn import linear_model as sklearn_linear_model
 from skreg import ElasticNet, Lasso, Ridge, energy_of
 from skreg.bayes import ElasticNetPrior, GaussianPrior, LaplacePrior, prior_of, random_variable, to_pymc
 from skreg.bayes.model import FLAT_WIDTH
-from skreg.bayes.noise import noise_model
+from skreg.bayes.noise import SDScaled, noise_model
 
 pm = pytest.importorskip("pymc")
 
@@ -29,6 +29,8 @@ def by_hand(energy, noise, coef, centred, sigma2):
     if noise.prior is not None:
         total += stats.invgamma(noise.prior[0], scale=noise.prior[1]).logpdf(sigma2)
     prior = prior_of(energy.penalty, sigma2 if noise.sigma is None else noise.sigma**2)
+    if noise.rate is not None:
+        prior = LaplacePrior(np.sqrt(sigma2) / noise.rate, energy.penalty.positive)
     total += np.sum(prior.logpdf(coef))
     b = 0.0
     if energy.fit_intercept:
@@ -39,7 +41,7 @@ def by_hand(energy, noise, coef, centred, sigma2):
     return total + np.sum(stats.norm(energy.X @ coef + b, sd).logpdf(energy.y))
 
 
-@pytest.mark.parametrize("noise", ["variance-scaled", "plug-in", 0.5])
+@pytest.mark.parametrize("noise", ["variance-scaled", "plug-in", 0.5, SDScaled(0.7)], ids=str)
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -54,6 +56,10 @@ def by_hand(energy, noise, coef, centred, sigma2):
 def test_the_joint_log_density_is_the_one_written_by_hand(small, estimator, noise):
     X, y, weights = small
     energy = energy_of(estimator, X, y, weights)
+    if isinstance(noise, SDScaled) and not isinstance(estimator, Lasso):
+        with pytest.raises(ValueError, match="contract of the Lasso"):
+            to_pymc(estimator, X, y, noise=noise)
+        return
     contract = noise_model(noise, None, energy)
     logp = log_density(to_pymc(estimator, X, y, noise=noise, sample_weight=weights))
     rng = np.random.default_rng(0)
@@ -84,7 +90,7 @@ def test_the_joint_log_density_is_the_one_written_by_hand(small, estimator, nois
 def test_minus_the_log_density_is_the_energy_over_the_variance(small, estimator):
     X, y, weights = small
     energy = energy_of(estimator, X, y, weights)
-    logp = log_density(to_pymc(estimator, X, y, sample_weight=weights))
+    logp = log_density(to_pymc(estimator, X, y, noise="variance-scaled", sample_weight=weights))
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 3))
     centred = {"intercept_centred": energy.y_mean} if energy.fit_intercept else {}
@@ -217,6 +223,32 @@ def test_what_cannot_be_translated_is_refused_and_what_can_is_said(small):
         to_pymc(Ridge(), X, y, noise="flat")
 
 
+def test_the_rate_of_an_sd_scaled_contract_is_all_that_its_prior_knows(small):
+    X, y, _ = small
+    at = {"coef": [0.3, -0.2, 1.0], "sigma2": 2.0, "intercept_centred": y.mean()}
+    options = {"noise": SDScaled(0.7), "noise_prior": (2.0, 3.0)}
+    first, second = (log_density(to_pymc(Lasso(alpha=a), X, y, **options))(**at) for a in (0.1, 3.0))
+    assert first == second  # whatever alpha is
+    weighted = log_density(to_pymc(Lasso(penalty_weights=[2.0, 1.0, 0.5]), X, y, **options))(**at)
+    scale = np.sqrt(2.0) / 0.7 / np.array([2.0, 1.0, 0.5])
+    expected = stats.laplace(scale=scale).logpdf(at["coef"]) - stats.laplace(scale=np.sqrt(2.0) / 0.7).logpdf(
+        at["coef"]
+    )
+    assert weighted - first == pytest.approx(expected.sum(), rel=1e-10)
+
+
+def test_the_default_contract_is_the_plug_in_one_where_sigma_can_be_estimated(small):
+    X, y, _ = small
+    at = {"coef": np.ones(3), "sigma2": 2.0, "intercept_centred": y.mean()}
+    default, plug_in = (log_density(to_pymc(Lasso(), X, y, noise=noise))(**at) for noise in (None, "plug-in"))
+    assert default == plug_in
+    default, scaled = (
+        log_density(to_pymc(Ridge(alpha=1e-12), X[:4], y[:4], noise=noise))(**at)
+        for noise in (None, "variance-scaled")
+    )
+    assert default == scaled
+
+
 @pytest.mark.parametrize("y", [np.zeros(12), np.full(12, 3.0)], ids=["zero", "constant"])
 def test_a_constant_target_still_has_a_proper_model(small, y):
     X, _, _ = small
@@ -275,7 +307,7 @@ def test_the_exact_normalising_constant_is_kept_in_the_variance(small):
     # Z(σ²) must be in the model: at coef = 0 it is all that the prior says about σ².
     X, y, _ = small
     energy = energy_of(ElasticNet(alpha=0.5), X, y)
-    logp = log_density(to_pymc(ElasticNet(alpha=0.5), X, y, noise_prior=(2.0, 3.0)))
+    logp = log_density(to_pymc(ElasticNet(alpha=0.5), X, y, noise="variance-scaled", noise_prior=(2.0, 3.0)))
     at = {"coef": np.zeros(3), "intercept_centred": energy.y_mean}
     with mpmath.workdps(30):
         log_z = []
