@@ -9,7 +9,7 @@ INTRODUCTION = """# Posteriors beside PyMC's NUTS and nutpie
 Written by `docs/benchmarks/posterior.py` from `posterior.csv`; its `--help` says how to run a part of it.
 
 - **The model** is that of `to_pymc` at the alpha chosen by 5-fold cross-validation, the same for all, with an
-  intercept, under two noise contracts. Four chains on two cores; skreg 300 tuning and 1000 kept draws a chain,
+  intercept, under two noise contracts. Four chains on two cores; skreg 300 tuning and 1000 kept draws,
   the others 1000 and 1000 (250 and 250 at 2000×1000 and 200×2000).
 - **Time** is end to end: from a fitted estimator to the container, for PyMC and nutpie from the fitted
   estimator to theirs, the compilation of the model included; imports are not. skreg's is the median of three
