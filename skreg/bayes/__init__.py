@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "AlphaChoices": "alpha",
     "ElasticNetPrior": "priors",
     "GaussianPrior": "priors",
     "LaplacePrior": "priors",
@@ -17,6 +18,7 @@ _HOME = {
     "NoiseModel": "noise",
     "SDScaled": "noise",
     "compare": "compare",
+    "choose_alpha": "alpha",
     "map_agreement": "agreement",
     "noise_model": "noise",
     "posterior": "posterior",
@@ -26,6 +28,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AlphaChoices",
     "ElasticNetPrior",
     "GaussianPrior",
     "LaplacePrior",
@@ -33,6 +36,7 @@ __all__ = [
     "ModelComparison",
     "NoiseModel",
     "SDScaled",
+    "choose_alpha",
     "compare",
     "map_agreement",
     "noise_model",

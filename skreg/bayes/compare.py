@@ -176,7 +176,9 @@ def _loo_table(posteriors: Mapping[str, Any]) -> pd.DataFrame:
     import arviz as az
 
     # Since 1.0 the log score is the only one, and tables are rounded unless told otherwise.
-    scale, last = ({}, {"round_to": "none"}) if uses_datatree() else ({"scale": "log"}, {"ic": "loo", "scale": "log"})
+    scale, last = (
+        ({}, {"round_to": "none"}) if uses_datatree() else ({"scale": "log"}, {"ic": "loo", "scale": "log"})
+    )
     pointwise = {
         # ArviZ would compute the effective sample sizes that this needs one variable at a time.
         name: az.loo(container, pointwise=True, reff=_relative_efficiency(container), **scale)
