@@ -130,7 +130,7 @@ def choose_alpha(
     noise_prior : tuple of two floats, optional
         (a0, b0) of σ² ~ InvGamma(a0, b0), as in `posterior`.
     alpha_prior : tuple of two floats, optional
-        (shape, rate) of alpha ~ Gamma(shape, rate). By default (½, ½/α₁): its mean α₁ is the alpha under whose
+        (shape, rate) of alpha ~ Gamma(shape, rate). By default (½, ½/α₁), of mean α₁, the alpha under whose
         prior the signal is expected to vary as much as the noise, each by half of what y does.
     cv : int, splitter or iterable, optional
         As in `RidgeCV` (None is leave-one-out) and `ElasticNetCV` (None is 5 folds).
@@ -175,7 +175,7 @@ def choose_alpha(
     contract = noise_model(noise, noise_prior, energy, proper=False)
     if contract.contract not in ("known", "variance-scaled"):
         raise ValueError(
-            f'noise must be "variance-scaled" or a number (σ, if it is known) to choose alpha; got {noise!r}, '
+            f'noise must be "variance-scaled" or a number (σ, if it is known) here; got {noise!r}, '
             "under which the prior's scale does not hang on alpha and σ together."
         )
     found: dict[str, float] = {}

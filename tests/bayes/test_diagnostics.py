@@ -18,7 +18,11 @@ def by_arviz(draws):
 
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # constant draws divide by zero there
-            return az.rhat(draws), az.ess(draws, method="bulk"), az.ess(draws, method="tail", prob=(0.05, 0.95))
+            return (
+                az.rhat(draws),
+                az.ess(draws, method="bulk"),
+                az.ess(draws, method="tail", prob=(0.05, 0.95)),
+            )
     from arviz_stats.base import array_stats
 
     axes = {"chain_axis": 0, "draw_axis": 1}
