@@ -23,6 +23,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skreg.linear_model._base import LinearModel, check_sample_weight
+from skreg.linear_model.ridge import Ridge
+from skreg.linear_model.ridge_cv import RidgeCV
 from skreg.penalties import L2, ElasticNetPenalty
 
 __all__ = ["Energy", "column_scale", "energy_of", "fitted_estimator"]
@@ -61,6 +63,8 @@ class Energy:
         The estimator's own tolerance, if it has one.
     alpha : float
         The alpha that the estimator was given or settled on; both λ's are proportional to it.
+    alpha_scale : float
+        λ₁ + λ₂ at alpha = 1, both linear in it: 1 for Ridge, S for Lasso and ElasticNet.
     """
 
     penalty: ElasticNetPenalty
@@ -74,6 +78,7 @@ class Energy:
     label: str
     tol: float | None = None
     alpha: float = 1.0
+    alpha_scale: float = 1.0
 
     def __repr__(self) -> str:
         return (
@@ -189,8 +194,9 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     kept = weights > 0
     if not kept.all():
         data, target, weights = data[kept], target[kept], weights[kept]
+    total_weight = float(weights.sum())
     return Energy(
-        penalty=_penalty_of(final, float(weights.sum())),
+        penalty=_penalty_of(final, total_weight),
         X=data,
         y=target,
         sample_weight=weights,
@@ -201,6 +207,7 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
         label=_label_of(final),
         tol=getattr(final, "tol", None),
         alpha=float(np.ravel(getattr(final, "alpha_", getattr(final, "alpha", None)))[0]),
+        alpha_scale=1.0 if isinstance(final, _RIDGES) else total_weight,
     )
 
 
@@ -295,6 +302,8 @@ _SKLEARN_PENALTIES = {
         float(e.alpha_), float(e.l1_ratio_), S, positive=e.positive
     ),
 }
+# Their alpha does not grow with the weight of the data; every other estimator's does.
+_RIDGES = (Ridge, RidgeCV, sklearn_linear_model.Ridge, sklearn_linear_model.RidgeCV)
 
 
 def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:

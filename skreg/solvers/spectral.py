@@ -162,6 +162,21 @@ class Spectrum:
             return self._left[rows]
         return self.problem.product_of_rows(rows, self._to_left) - self._free_columns[rows] @ self._along_free
 
+    def left_product(self, c: FloatArray) -> FloatArray:
+        """Compute Qc, of shape (n_rows, k), for c of shape (rank, k), without forming Q."""
+        if self._left is not None:
+            return self._left @ c
+        return self.problem.product(self._to_left @ c) - self._free_columns @ (self._along_free @ c)
+
+    def right(self) -> tuple[FloatArray, IndexArray]:
+        """Compute V, of shape (n_penalised, k), of the k directions where D > 0, and which those are."""
+        data = np.flatnonzero(self.values > 0.0)
+        if self._right is not None:
+            return self._right, data
+        assert self._left is not None  # one of the two always is
+        V = self.problem.adjoint(self._left[:, data])[self.columns.index] * self.columns.factors[:, None]
+        return V / np.sqrt(self.values[data]), data
+
     def filters(self, alphas: FloatArray) -> FloatArray:
         """Compute the share φ = d / (d + α) of each direction that the fit keeps, (rank, n_alphas)."""
         d = self.values[:, None]
