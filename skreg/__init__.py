@@ -29,12 +29,15 @@ _CONTENTS = {
     "map_agreement": "bayes",
     "posterior": "bayes",
     "to_pymc": "bayes",
+    "ElasticNetSelector": "feature_selection",
+    "LassoSelector": "feature_selection",
+    "StabilitySelector": "feature_selection",
     "ElasticNetPenalty": "penalties",
     "L1": "penalties",
     "L2": "penalties",
     "Moments": "moments",
 }
-_SUBMODULES = {"bayes", "linear_model", "moments", "penalties", "solvers"}
+_SUBMODULES = {"bayes", "feature_selection", "linear_model", "moments", "penalties", "solvers"}
 
 __all__ = sorted([*_CONTENTS, *_SUBMODULES])
 

@@ -38,6 +38,7 @@ def solve_path(
     *,
     tol: float = 1e-8,
     max_iter: int = 1000,
+    max_features: int | None = None,
 ) -> Solution:
     """Minimise the energy of a problem of one target under each penalty in turn.
 
@@ -52,11 +53,14 @@ def solve_path(
         The duality gap to reach for each, relative to the null model's energy.
     max_iter : int, default=1000
         At most this many sweeps and Newton steps for each.
+    max_features : int, optional
+        To end with the first penalty by which this many coefficients have been other than zero, there or at
+        an earlier one; at the last penalty if not given.
 
     Returns
     -------
     Solution
-        Row i of `coef`, `dual_gap` and `n_iter` is that of penalty i.
+        Row i of `coef`, `dual_gap` and `n_iter` is that of penalty i; the rows end where the path does.
     """
     k, p = len(penalties), problem.n_features
     w, n_iter, gaps = np.zeros((k, p)), np.ones(k, dtype=int), np.zeros(k)
@@ -72,11 +76,26 @@ def solve_path(
                 todo = np.flatnonzero(~(gaps <= tol * 0.5 * problem.b_squared[0]))
             if todo.size:
                 solver = TargetSolver(problem, 0, w[todo[0] - 1] if todo[0] else np.zeros(p))
+                entered = np.any(w[: todo[0]] != 0.0, axis=0)
                 for i in map(int, todo):
                     w[i], n_iter[i], gaps[i] = solver.solve(
                         problem.penalty_of(penalties[i], 0), tol, max_iter
                     )
-    return Solution(coef=problem.coef_to_data(w.T), dual_gap=problem.energy_to_data(gaps, 0), n_iter=n_iter)
+                    entered |= w[i] != 0.0
+                    if max_features is not None and np.count_nonzero(entered) >= max_features:
+                        break
+    end = k if max_features is None else _end_of_path(w, max_features)
+    return Solution(
+        coef=problem.coef_to_data(w[:end].T),
+        dual_gap=problem.energy_to_data(gaps[:end], 0),
+        n_iter=n_iter[:end],
+    )
+
+
+def _end_of_path(w: FloatArray, max_features: int) -> int:
+    """Count the rows of w up to the first by which so many coefficients have been other than zero."""
+    ever = np.count_nonzero(np.logical_or.accumulate(w != 0.0, axis=0), axis=1)
+    return int(np.searchsorted(ever, max_features)) + 1
 
 
 def _is_tall(problem: LeastSquares) -> bool:
