@@ -32,12 +32,24 @@ _CONTENTS = {
     "ElasticNetSelector": "feature_selection",
     "LassoSelector": "feature_selection",
     "StabilitySelector": "feature_selection",
+    "BiasVariance": "model_selection",
+    "BiasVarianceCurve": "model_selection",
+    "bias_variance_curve": "model_selection",
+    "bias_variance_decomposition": "model_selection",
     "ElasticNetPenalty": "penalties",
     "L1": "penalties",
     "L2": "penalties",
     "Moments": "moments",
 }
-_SUBMODULES = {"bayes", "feature_selection", "linear_model", "moments", "penalties", "solvers"}
+_SUBMODULES = {
+    "bayes",
+    "feature_selection",
+    "linear_model",
+    "model_selection",
+    "moments",
+    "penalties",
+    "solvers",
+}
 
 __all__ = sorted([*_CONTENTS, *_SUBMODULES])
 
