@@ -3,10 +3,12 @@
 import functools
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import skreg
+from skreg import bayes
 
 HEAVY = {"pymc", "pytensor", "arviz", "matplotlib", "pandas", "polars", "numba", "dask", "rich"}
 
@@ -51,6 +53,12 @@ def test_a_first_lasso_loads_no_more_of_scikit_learn_than_it_uses():
 def test_every_name_on_the_contents_page_can_be_had(name):
     assert getattr(skreg, name) is not None
     assert name in dir(skreg)
+
+
+def test_no_submodule_has_the_name_of_something_in_it():
+    # Importing the submodule would put it in the place of what is meant, wherever that came first.
+    modules = {path.stem for path in Path(bayes.__file__).parent.glob("*.py")}
+    assert not modules & set(bayes.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():
