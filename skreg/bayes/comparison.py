@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.bayes.container import group_of, posterior, uses_datatree
 from skreg.bayes.diagnostics import ess_of_mean
 from skreg.bayes.noise import Noise
-from skreg.bayes.container import group_of, posterior, uses_datatree
 from skreg.linear_model._base import check_flag
 from skreg.linear_model.energy import column_scale, fitted_estimator
 
