@@ -25,6 +25,7 @@ _CONTENTS = {
     "ModelComparison": "bayes",
     "SDScaled": "bayes",
     "compare": "bayes",
+    "choose_alpha": "bayes",
     "map_agreement": "bayes",
     "posterior": "bayes",
     "to_pymc": "bayes",

@@ -10,6 +10,7 @@ from typing import Any
 
 # No submodule has the name of something in it: importing one would put the module in its place.
 _HOME = {
+    "AlphaChoices": "alpha",
     "ElasticNetPrior": "priors",
     "GaussianPrior": "priors",
     "LaplacePrior": "priors",
@@ -17,6 +18,7 @@ _HOME = {
     "ModelComparison": "comparison",
     "NoiseModel": "noise",
     "SDScaled": "noise",
+"choose_alpha": "alpha",
     "compare": "comparison",
     "map_agreement": "agreement",
     "noise_model": "noise",
@@ -27,6 +29,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AlphaChoices",
     "ElasticNetPrior",
     "GaussianPrior",
     "LaplacePrior",
@@ -34,6 +37,7 @@ __all__ = [
     "ModelComparison",
     "NoiseModel",
     "SDScaled",
+    "choose_alpha",
     "compare",
     "map_agreement",
     "noise_model",

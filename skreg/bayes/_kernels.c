@@ -1822,7 +1822,7 @@ struct __pyx_memoryview_obj;
 struct __pyx_memoryviewslice_obj;
 struct __pyx_t_5skreg_5bayes_8_kernels_Line;
 
-/* "skreg/bayes/_kernels.pyx":38
+/* "skreg/bayes/_kernels.pyx":36
  * 
  * # What  is, and what the penalty is divided by:
  * cpdef enum Contract:             # <<<<<<<<<<<<<<
@@ -1837,11 +1837,11 @@ enum __pyx_t_5skreg_5bayes_8_kernels_Contract {
   __pyx_e_5skreg_5bayes_8_kernels_SD_SCALED
 };
 
-/* "skreg/bayes/_kernels.pyx":159
+/* "skreg/bayes/_kernels.pyx":161
  * 
  * 
  * cdef struct Line:             # <<<<<<<<<<<<<<
- *     # Along w() = base + direction: r = half + slope + curvature,  l2 w = (q + (q + q))
+ *     # A line w() = base + direction: r = half + slope + curvature,  l2 w = (q + (q + q))
  *     const double *base
 */
 struct __pyx_t_5skreg_5bayes_8_kernels_Line {
@@ -1855,11 +1855,13 @@ struct __pyx_t_5skreg_5bayes_8_kernels_Line {
   double q2;
   double low;
   double high;
+  double dimension;
   double h;
+  int straight;
   int still;
 };
 
-/* "skreg/bayes/_kernels.pyx":175
+/* "skreg/bayes/_kernels.pyx":179
  * 
  * 
  * @final             # <<<<<<<<<<<<<<
@@ -1871,6 +1873,7 @@ struct __pyx_obj_5skreg_5bayes_8_kernels_Chain {
   struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain *__pyx_vtab;
   int p;
   int size;
+  int rank;
   int rows;
   int positive;
   enum __pyx_t_5skreg_5bayes_8_kernels_Contract contract;
@@ -1887,10 +1890,16 @@ struct __pyx_obj_5skreg_5bayes_8_kernels_Chain {
   double scale;
   double prior_variance;
   double half_penalized;
+  __Pyx_memviewslice inverse;
+  __Pyx_memviewslice directions;
+  __Pyx_memviewslice direction_images;
   __Pyx_memviewslice w;
   __Pyx_memviewslice state;
+  __Pyx_memviewslice base;
+  __Pyx_memviewslice base_state;
   __Pyx_memviewslice direction;
   __Pyx_memviewslice direction_state;
+  __Pyx_memviewslice zero;
   double variance;
   double half;
   double penalty;
@@ -1978,7 +1987,7 @@ struct __pyx_memoryviewslice_obj {
 
 
 
-/* "skreg/bayes/_kernels.pyx":175
+/* "skreg/bayes/_kernels.pyx":179
  * 
  * 
  * @final             # <<<<<<<<<<<<<<
@@ -1987,6 +1996,7 @@ struct __pyx_memoryviewslice_obj {
 */
 
 struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain {
+  Py_ssize_t (*most_uniforms)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int __pyx_skip_dispatch);
   double (*uniform)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
   double (*tied)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
   void (*refresh)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
@@ -1995,9 +2005,13 @@ struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain {
   double (*along)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
   double (*slice)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
   void (*stretch)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int);
+  void (*stretch_residual)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
+  void (*slide)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
+  void (*move_along)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int, double);
   void (*draw_variance)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double);
 };
 static struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain *__pyx_vtabptr_5skreg_5bayes_8_kernels_Chain;
+static Py_ssize_t __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int __pyx_skip_dispatch);
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
@@ -2006,6 +2020,9 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int);
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int, double);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double);
 
 
@@ -2933,6 +2950,16 @@ static CYTHON_INLINE int __Pyx_IterFinish(void);
 /* UnpackItemEndCheck.proto */
 static int __Pyx_IternextUnpackEndCheck(PyObject *retval, Py_ssize_t expected);
 
+/* PyObjectVectorcallKwds.proto */
+#if CYTHON_VECTORCALL
+#define __Pyx_Object_VectorcallKwds PyObject_Vectorcall
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i);
+#else
+#define __Pyx_Object_VectorcallKwds __Pyx_PyObject_FastCallDict
+CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n);
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i);
+#endif
+
 /* WriteUnraisableException.proto */
 static void __Pyx_WriteUnraisable(const char *name, int clineno,
                                   int lineno, const char *filename,
@@ -3232,16 +3259,6 @@ static int __Pyx_CyFunction_InitClassCell(PyObject *cyfunctions, PyObject *class
 /* Globals.proto */
 static PyObject* __Pyx_Globals(void);
 
-/* PyObjectVectorcallKwds.proto */
-#if CYTHON_VECTORCALL
-#define __Pyx_Object_VectorcallKwds PyObject_Vectorcall
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i);
-#else
-#define __Pyx_Object_VectorcallKwds __Pyx_PyObject_FastCallDict
-CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n);
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i);
-#endif
-
 /* ImportFrom.export */
 static PyObject* __Pyx_ImportFrom(PyObject* module, PyObject* name);
 
@@ -3470,6 +3487,12 @@ __pyx_memoryview_copy_new_contig(const __Pyx_memviewslice *from_mvs,
                                  Py_ssize_t sizeof_dtype, int contig_flag,
                                  int dtype_is_object);
 
+/* CIntFromPy.proto */
+static CYTHON_INLINE int __Pyx_PyLong_As_int(PyObject *);
+
+/* CIntFromPy.proto */
+static CYTHON_INLINE enum __pyx_t_5skreg_5bayes_8_kernels_Contract __Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(PyObject *);
+
 /* PyObjectVectorcallMethodKwds.proto (used by CIntToPy) */
 #if CYTHON_VECTORCALL
 #define __Pyx_Object_VectorcallMethodKwds PyObject_VectorcallMethod
@@ -3479,12 +3502,6 @@ static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *con
 
 /* CIntToPy.proto */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE int __Pyx_PyLong_As_int(PyObject *);
-
-/* CIntFromPy.proto */
-static CYTHON_INLINE enum __pyx_t_5skreg_5bayes_8_kernels_Contract __Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(PyObject *);
 
 /* CIntToPy.proto */
 static CYTHON_INLINE PyObject* __Pyx_PyLong_From_int(int value);
@@ -3613,14 +3630,18 @@ static PyObject *__pyx_memoryview__get_base(struct __pyx_memoryview_obj *__pyx_v
 static PyObject *__pyx_memoryviewslice_convert_item_to_object(struct __pyx_memoryviewslice_obj *__pyx_v_self, char *__pyx_v_itemp); /* proto*/
 static PyObject *__pyx_memoryviewslice_assign_item_from_object(struct __pyx_memoryviewslice_obj *__pyx_v_self, char *__pyx_v_itemp, PyObject *__pyx_v_value); /* proto*/
 static PyObject *__pyx_memoryviewslice__get_base(struct __pyx_memoryviewslice_obj *__pyx_v_self); /* proto*/
+static Py_ssize_t __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED int __pyx_skip_dispatch); /* proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
-static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_over_relaxed); /* proto*/
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirror); /* proto*/
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, double __pyx_v_half, double __pyx_v_penalty, double __pyx_v_variance); /* proto*/
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *__pyx_v_line, double __pyx_v_x); /* proto*/
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *__pyx_v_line, double __pyx_v_width); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_centre, int __pyx_v_h); /* proto*/
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_h); /* proto*/
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_k); /* proto*/
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h, double __pyx_v_width); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, double __pyx_v_gamma); /* proto*/
 
 /* Module declarations from "libc.math" */
@@ -3628,14 +3649,15 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 /* Module declarations from "scipy.linalg.cython_blas" */
 static void (*__pyx_f_5scipy_6linalg_11cython_blas_daxpy)(int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *); /*proto*/
 static __pyx_t_5scipy_6linalg_11cython_blas_d (*__pyx_f_5scipy_6linalg_11cython_blas_ddot)(int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *); /*proto*/
+static void (*__pyx_f_5scipy_6linalg_11cython_blas_dgemv)(char *, int *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *); /*proto*/
 
 /* Module declarations from "skreg.bayes._kernels" */
 static double __pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI;
-static double __pyx_v_5skreg_5bayes_8_kernels_LOG_ROOT_TWO_PI;
+static double __pyx_v_5skreg_5bayes_8_kernels_TWO_LOG_ROOT_TWO_PI;
 static double __pyx_v_5skreg_5bayes_8_kernels_SMALLEST;
 static double __pyx_v_5skreg_5bayes_8_kernels_EXPONENTIAL;
 static double __pyx_v_5skreg_5bayes_8_kernels_ONE_SIDED;
-static double __pyx_v_5skreg_5bayes_8_kernels_JITTER;
+static double __pyx_v_5skreg_5bayes_8_kernels_BLUR;
 static int __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS;
 static int __pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS;
 static __Pyx_memviewslice __pyx_v_5skreg_5bayes_8_kernels__MILLS = { 0, 0, { 0 }, { 0 }, { 0 } };
@@ -3651,12 +3673,14 @@ static PyObject *contiguous = 0;
 static PyObject *indirect_contiguous = 0;
 static int __pyx_memoryview_thread_locks_used;
 static PyThread_type_lock __pyx_memoryview_thread_locks[8];
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_larger(double, double); /*proto*/
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_smaller(double, double); /*proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double const *, double); /*proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double); /*proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double); /*proto*/
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_tail(double); /*proto*/
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_tail(double, double); /*proto*/
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mirrored(double, double); /*proto*/
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_mass(double); /*proto*/
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(double); /*proto*/
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double, double); /*proto*/
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double, double, double, double, int, double, double, int); /*proto*/
 static int __pyx_array_allocate_buffer(struct __pyx_array_obj *); /*proto*/
 static struct __pyx_array_obj *__pyx_array_new(PyObject *, Py_ssize_t, char *, char const *, char *); /*proto*/
@@ -3771,11 +3795,13 @@ static void __pyx_memoryviewslice___pyx_pf_15View_dot_MemoryView_16_memoryviewsl
 static PyObject *__pyx_pf___pyx_memoryviewslice___reduce_cython__(CYTHON_UNUSED struct __pyx_memoryviewslice_obj *__pyx_v_self); /* proto */
 static PyObject *__pyx_pf___pyx_memoryviewslice_2__setstate_cython__(CYTHON_UNUSED struct __pyx_memoryviewslice_obj *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state); /* proto */
 static PyObject *__pyx_pf_15View_dot_MemoryView___pyx_unpickle_Enum(CYTHON_UNUSED PyObject *__pyx_self, PyObject *__pyx_v___pyx_type, long __pyx_v___pyx_checksum, PyObject *__pyx_v___pyx_state); /* proto */
-static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_matrix, PyObject *__pyx_v_rows, PyObject *__pyx_v_curvature, PyObject *__pyx_v_l1, PyObject *__pyx_v_l2, PyObject *__pyx_v_positive, PyObject *__pyx_v_contract, PyObject *__pyx_v_shape, PyObject *__pyx_v_scale, PyObject *__pyx_v_prior_variance, PyObject *__pyx_v_n_penalized, PyObject *__pyx_v_net_ratio, PyObject *__pyx_v_net_count, PyObject *__pyx_v_centres, PyObject *__pyx_v_centre_states, PyObject *__pyx_v_centre_half, PyObject *__pyx_v_w, PyObject *__pyx_v_variance); /* proto */
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_over_relaxed, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record); /* proto */
+static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_matrix, PyObject *__pyx_v_rows, PyObject *__pyx_v_curvature, PyObject *__pyx_v_l1, PyObject *__pyx_v_l2, PyObject *__pyx_v_positive, PyObject *__pyx_v_contract, PyObject *__pyx_v_shape, PyObject *__pyx_v_scale, PyObject *__pyx_v_prior_variance, PyObject *__pyx_v_n_penalized, PyObject *__pyx_v_net_ratio, PyObject *__pyx_v_net_count, PyObject *__pyx_v_centres, PyObject *__pyx_v_centre_states, PyObject *__pyx_v_centre_half, PyObject *__pyx_v_inverse, PyObject *__pyx_v_rank, PyObject *__pyx_v_w, PyObject *__pyx_v_variance); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2slide_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_directions, PyObject *__pyx_v_images); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirrored, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
 static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_8__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto */
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_10__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state); /* proto */
 static PyObject *__pyx_tp_new__initialisation_5skreg_5bayes_8_kernels_Chain(PyObject *o, 
 #if CYTHON_VECTORCALL_TPNEW
     PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
@@ -3940,10 +3966,10 @@ namespace {
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_pop;
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_values;
     PyObject *__pyx_slice[1];
-    PyObject *__pyx_tuple[4];
-    PyObject *__pyx_codeobj_tab[5];
-    PyObject *__pyx_string_tab[174];
-    PyObject *__pyx_number_tab[5];
+    PyObject *__pyx_tuple[6];
+    PyObject *__pyx_codeobj_tab[7];
+    PyObject *__pyx_string_tab[187];
+    PyObject *__pyx_number_tab[6];
 /* #### Code section: module_state_contents ### */
 /* PyFrozenDict.module_state_decls */
 #if CYTHON_COMPILING_IN_LIMITED_API
@@ -4026,151 +4052,165 @@ static __pyx_mstatetype * const __pyx_mstate_global = &__pyx_mstate_global_stati
 #define __pyx_n_u_Chain __pyx_string_tab[31]
 #define __pyx_n_u_Chain___reduce_cython __pyx_string_tab[32]
 #define __pyx_n_u_Chain___setstate_cython __pyx_string_tab[33]
-#define __pyx_n_u_Chain_run __pyx_string_tab[34]
-#define __pyx_n_u_Contract __pyx_string_tab[35]
-#define __pyx_n_u_Ellipsis __pyx_string_tab[36]
-#define __pyx_n_u_EnumBase __pyx_string_tab[37]
-#define __pyx_n_u_FIXED __pyx_string_tab[38]
-#define __pyx_n_u_IntEnum __pyx_string_tab[39]
-#define __pyx_n_u_KNOWN __pyx_string_tab[40]
-#define __pyx_n_u_SCALED __pyx_string_tab[41]
-#define __pyx_n_u_SCALED_NET __pyx_string_tab[42]
-#define __pyx_n_u_SD_SCALED __pyx_string_tab[43]
-#define __pyx_n_u_Sequence __pyx_string_tab[44]
-#define __pyx_n_u_UNIFORMS_OF_LINES __pyx_string_tab[45]
-#define __pyx_n_u_View_MemoryView __pyx_string_tab[46]
-#define __pyx_n_u_Pyx_FlexibleEnumBase __pyx_string_tab[47]
-#define __pyx_n_u_Pyx_FlexibleEnumBase___repr __pyx_string_tab[48]
-#define __pyx_n_u_Pyx_FlexibleEnumBase__missing __pyx_string_tab[49]
-#define __pyx_n_u_Pyx_PyDict_NextRef __pyx_string_tab[50]
-#define __pyx_n_u_annotate __pyx_string_tab[51]
-#define __pyx_n_u_class __pyx_string_tab[52]
-#define __pyx_n_u_class_getitem __pyx_string_tab[53]
-#define __pyx_n_u_dict __pyx_string_tab[54]
-#define __pyx_n_u_doc __pyx_string_tab[55]
-#define __pyx_n_u_func __pyx_string_tab[56]
-#define __pyx_n_u_getstate __pyx_string_tab[57]
-#define __pyx_n_u_import __pyx_string_tab[58]
-#define __pyx_n_u_main __pyx_string_tab[59]
-#define __pyx_n_u_metaclass __pyx_string_tab[60]
-#define __pyx_n_u_module __pyx_string_tab[61]
-#define __pyx_n_u_mro_entries __pyx_string_tab[62]
-#define __pyx_n_u_name_2 __pyx_string_tab[63]
-#define __pyx_n_u_new __pyx_string_tab[64]
-#define __pyx_n_u_prepare __pyx_string_tab[65]
-#define __pyx_n_u_pyx_checksum __pyx_string_tab[66]
-#define __pyx_n_u_pyx_state __pyx_string_tab[67]
-#define __pyx_n_u_pyx_type __pyx_string_tab[68]
-#define __pyx_n_u_pyx_unpickle_Enum __pyx_string_tab[69]
-#define __pyx_n_u_pyx_vtable __pyx_string_tab[70]
-#define __pyx_n_u_qualname __pyx_string_tab[71]
-#define __pyx_n_u_reduce __pyx_string_tab[72]
-#define __pyx_n_u_reduce_cython __pyx_string_tab[73]
-#define __pyx_n_u_reduce_ex __pyx_string_tab[74]
-#define __pyx_n_u_repr __pyx_string_tab[75]
-#define __pyx_n_u_set_name __pyx_string_tab[76]
-#define __pyx_n_u_setstate __pyx_string_tab[77]
-#define __pyx_n_u_setstate_cython __pyx_string_tab[78]
-#define __pyx_n_u_test __pyx_string_tab[79]
-#define __pyx_n_u_is_coroutine __pyx_string_tab[80]
-#define __pyx_n_u_missing __pyx_string_tab[81]
-#define __pyx_n_u_name __pyx_string_tab[82]
-#define __pyx_n_u_value2member_map __pyx_string_tab[83]
-#define __pyx_n_u_value_2 __pyx_string_tab[84]
-#define __pyx_n_u_abc __pyx_string_tab[85]
-#define __pyx_n_u_allocate_buffer __pyx_string_tab[86]
-#define __pyx_n_u_array __pyx_string_tab[87]
-#define __pyx_n_u_asyncio_coroutines __pyx_string_tab[88]
-#define __pyx_n_u_base __pyx_string_tab[89]
-#define __pyx_n_u_c __pyx_string_tab[90]
-#define __pyx_n_u_centre_half __pyx_string_tab[91]
-#define __pyx_n_u_centre_states __pyx_string_tab[92]
-#define __pyx_n_u_centres __pyx_string_tab[93]
-#define __pyx_n_u_cline_in_traceback __pyx_string_tab[94]
-#define __pyx_n_u_cls __pyx_string_tab[95]
-#define __pyx_n_u_coef __pyx_string_tab[96]
-#define __pyx_n_u_contract __pyx_string_tab[97]
-#define __pyx_n_u_count __pyx_string_tab[98]
-#define __pyx_n_u_curvature __pyx_string_tab[99]
-#define __pyx_n_u_done __pyx_string_tab[100]
-#define __pyx_n_u_dtype_is_object __pyx_string_tab[101]
-#define __pyx_n_u_empty __pyx_string_tab[102]
-#define __pyx_n_u_encode __pyx_string_tab[103]
-#define __pyx_n_u_enum __pyx_string_tab[104]
-#define __pyx_n_u_enumerate __pyx_string_tab[105]
-#define __pyx_n_u_error __pyx_string_tab[106]
-#define __pyx_n_u_flags __pyx_string_tab[107]
-#define __pyx_n_u_format __pyx_string_tab[108]
-#define __pyx_n_u_fortran __pyx_string_tab[109]
-#define __pyx_n_u_gamma __pyx_string_tab[110]
-#define __pyx_n_u_gammas __pyx_string_tab[111]
-#define __pyx_n_u_get __pyx_string_tab[112]
-#define __pyx_n_u_i __pyx_string_tab[113]
-#define __pyx_n_u_id __pyx_string_tab[114]
-#define __pyx_n_u_index __pyx_string_tab[115]
-#define __pyx_n_u_items __pyx_string_tab[116]
-#define __pyx_n_u_itemsize __pyx_string_tab[117]
-#define __pyx_n_u_k __pyx_string_tab[118]
-#define __pyx_n_u_l1 __pyx_string_tab[119]
-#define __pyx_n_u_l2 __pyx_string_tab[120]
-#define __pyx_n_u_matrix __pyx_string_tab[121]
-#define __pyx_n_u_memview __pyx_string_tab[122]
-#define __pyx_n_u_mills_table __pyx_string_tab[123]
-#define __pyx_n_u_mode __pyx_string_tab[124]
-#define __pyx_n_u_module_2 __pyx_string_tab[125]
-#define __pyx_n_u_n_draws __pyx_string_tab[126]
-#define __pyx_n_u_n_penalized __pyx_string_tab[127]
-#define __pyx_n_u_name_3 __pyx_string_tab[128]
-#define __pyx_n_u_ndim __pyx_string_tab[129]
-#define __pyx_n_u_net_count __pyx_string_tab[130]
-#define __pyx_n_u_net_ratio __pyx_string_tab[131]
-#define __pyx_n_u_np __pyx_string_tab[132]
-#define __pyx_n_u_numpy __pyx_string_tab[133]
-#define __pyx_n_u_obj __pyx_string_tab[134]
-#define __pyx_n_u_over_relaxed __pyx_string_tab[135]
-#define __pyx_n_u_pack __pyx_string_tab[136]
-#define __pyx_n_u_pop __pyx_string_tab[137]
-#define __pyx_n_u_positive __pyx_string_tab[138]
-#define __pyx_n_u_prior_variance __pyx_string_tab[139]
-#define __pyx_n_u_pseudo_member __pyx_string_tab[140]
-#define __pyx_n_u_quantile_table __pyx_string_tab[141]
-#define __pyx_n_u_record __pyx_string_tab[142]
-#define __pyx_n_u_register __pyx_string_tab[143]
-#define __pyx_n_u_rows __pyx_string_tab[144]
-#define __pyx_n_u_run __pyx_string_tab[145]
-#define __pyx_n_u_scale __pyx_string_tab[146]
-#define __pyx_n_u_self __pyx_string_tab[147]
-#define __pyx_n_u_setdefault __pyx_string_tab[148]
-#define __pyx_n_u_shape __pyx_string_tab[149]
-#define __pyx_n_u_size __pyx_string_tab[150]
-#define __pyx_n_u_skreg_bayes__kernels __pyx_string_tab[151]
-#define __pyx_n_u_skreg_bayes_normal_tail __pyx_string_tab[152]
-#define __pyx_n_u_start __pyx_string_tab[153]
-#define __pyx_n_u_step __pyx_string_tab[154]
-#define __pyx_n_u_stop __pyx_string_tab[155]
-#define __pyx_n_u_struct __pyx_string_tab[156]
-#define __pyx_n_u_super __pyx_string_tab[157]
-#define __pyx_n_u_uniforms __pyx_string_tab[158]
-#define __pyx_n_u_unpack __pyx_string_tab[159]
-#define __pyx_n_u_update __pyx_string_tab[160]
-#define __pyx_n_u_value __pyx_string_tab[161]
-#define __pyx_n_u_value2member_map_2 __pyx_string_tab[162]
-#define __pyx_n_u_values __pyx_string_tab[163]
-#define __pyx_n_u_variance __pyx_string_tab[164]
-#define __pyx_n_u_w __pyx_string_tab[165]
-#define __pyx_n_u_worst __pyx_string_tab[166]
-#define __pyx_n_u_x __pyx_string_tab[167]
-#define __pyx_n_b_O __pyx_string_tab[168]
-#define __pyx_kp_b_pyx_t_5scipy_6linalg_11cython __pyx_string_tab[169]
-#define __pyx_kp_b_iso88591_Q __pyx_string_tab[170]
-#define __pyx_kp_b_iso88591_A_4xs_3at_a_uBiq __pyx_string_tab[171]
-#define __pyx_kp_b_iso88591_A_81E_4wa_a_A_Zq_7_5_a_G1_Kq_q_q __pyx_string_tab[172]
-#define __pyx_kp_b_iso88591_A_2_3d_Rr_1_z_Kt81HAT_U_1_4vRvRx __pyx_string_tab[173]
+#define __pyx_n_u_Chain_most_uniforms __pyx_string_tab[34]
+#define __pyx_n_u_Chain_run __pyx_string_tab[35]
+#define __pyx_n_u_Chain_slide_along __pyx_string_tab[36]
+#define __pyx_n_u_Contract __pyx_string_tab[37]
+#define __pyx_n_u_Ellipsis __pyx_string_tab[38]
+#define __pyx_n_u_EnumBase __pyx_string_tab[39]
+#define __pyx_n_u_F __pyx_string_tab[40]
+#define __pyx_n_u_FIXED __pyx_string_tab[41]
+#define __pyx_n_u_IntEnum __pyx_string_tab[42]
+#define __pyx_n_u_KNOWN __pyx_string_tab[43]
+#define __pyx_n_u_SCALED __pyx_string_tab[44]
+#define __pyx_n_u_SCALED_NET __pyx_string_tab[45]
+#define __pyx_n_u_SD_SCALED __pyx_string_tab[46]
+#define __pyx_n_u_Sequence __pyx_string_tab[47]
+#define __pyx_n_u_View_MemoryView __pyx_string_tab[48]
+#define __pyx_n_u_Pyx_FlexibleEnumBase __pyx_string_tab[49]
+#define __pyx_n_u_Pyx_FlexibleEnumBase___repr __pyx_string_tab[50]
+#define __pyx_n_u_Pyx_FlexibleEnumBase__missing __pyx_string_tab[51]
+#define __pyx_n_u_Pyx_PyDict_NextRef __pyx_string_tab[52]
+#define __pyx_n_u_annotate __pyx_string_tab[53]
+#define __pyx_n_u_class __pyx_string_tab[54]
+#define __pyx_n_u_class_getitem __pyx_string_tab[55]
+#define __pyx_n_u_dict __pyx_string_tab[56]
+#define __pyx_n_u_doc __pyx_string_tab[57]
+#define __pyx_n_u_func __pyx_string_tab[58]
+#define __pyx_n_u_getstate __pyx_string_tab[59]
+#define __pyx_n_u_import __pyx_string_tab[60]
+#define __pyx_n_u_main __pyx_string_tab[61]
+#define __pyx_n_u_metaclass __pyx_string_tab[62]
+#define __pyx_n_u_module __pyx_string_tab[63]
+#define __pyx_n_u_mro_entries __pyx_string_tab[64]
+#define __pyx_n_u_name_2 __pyx_string_tab[65]
+#define __pyx_n_u_new __pyx_string_tab[66]
+#define __pyx_n_u_prepare __pyx_string_tab[67]
+#define __pyx_n_u_pyx_checksum __pyx_string_tab[68]
+#define __pyx_n_u_pyx_state __pyx_string_tab[69]
+#define __pyx_n_u_pyx_type __pyx_string_tab[70]
+#define __pyx_n_u_pyx_unpickle_Enum __pyx_string_tab[71]
+#define __pyx_n_u_pyx_vtable __pyx_string_tab[72]
+#define __pyx_n_u_qualname __pyx_string_tab[73]
+#define __pyx_n_u_reduce __pyx_string_tab[74]
+#define __pyx_n_u_reduce_cython __pyx_string_tab[75]
+#define __pyx_n_u_reduce_ex __pyx_string_tab[76]
+#define __pyx_n_u_repr __pyx_string_tab[77]
+#define __pyx_n_u_set_name __pyx_string_tab[78]
+#define __pyx_n_u_setstate __pyx_string_tab[79]
+#define __pyx_n_u_setstate_cython __pyx_string_tab[80]
+#define __pyx_n_u_test __pyx_string_tab[81]
+#define __pyx_n_u_is_coroutine __pyx_string_tab[82]
+#define __pyx_n_u_missing __pyx_string_tab[83]
+#define __pyx_n_u_name __pyx_string_tab[84]
+#define __pyx_n_u_value2member_map __pyx_string_tab[85]
+#define __pyx_n_u_value_2 __pyx_string_tab[86]
+#define __pyx_n_u_abc __pyx_string_tab[87]
+#define __pyx_n_u_allocate_buffer __pyx_string_tab[88]
+#define __pyx_n_u_array __pyx_string_tab[89]
+#define __pyx_n_u_asyncio_coroutines __pyx_string_tab[90]
+#define __pyx_n_u_base __pyx_string_tab[91]
+#define __pyx_n_u_c __pyx_string_tab[92]
+#define __pyx_n_u_centre_half __pyx_string_tab[93]
+#define __pyx_n_u_centre_states __pyx_string_tab[94]
+#define __pyx_n_u_centres __pyx_string_tab[95]
+#define __pyx_n_u_cline_in_traceback __pyx_string_tab[96]
+#define __pyx_n_u_cls __pyx_string_tab[97]
+#define __pyx_n_u_coef __pyx_string_tab[98]
+#define __pyx_n_u_contract __pyx_string_tab[99]
+#define __pyx_n_u_count __pyx_string_tab[100]
+#define __pyx_n_u_curvature __pyx_string_tab[101]
+#define __pyx_n_u_directions __pyx_string_tab[102]
+#define __pyx_n_u_done __pyx_string_tab[103]
+#define __pyx_n_u_dtype_is_object __pyx_string_tab[104]
+#define __pyx_n_u_empty __pyx_string_tab[105]
+#define __pyx_n_u_encode __pyx_string_tab[106]
+#define __pyx_n_u_enum __pyx_string_tab[107]
+#define __pyx_n_u_enumerate __pyx_string_tab[108]
+#define __pyx_n_u_error __pyx_string_tab[109]
+#define __pyx_n_u_flags __pyx_string_tab[110]
+#define __pyx_n_u_format __pyx_string_tab[111]
+#define __pyx_n_u_fortran __pyx_string_tab[112]
+#define __pyx_n_u_gamma __pyx_string_tab[113]
+#define __pyx_n_u_gammas __pyx_string_tab[114]
+#define __pyx_n_u_get __pyx_string_tab[115]
+#define __pyx_n_u_i __pyx_string_tab[116]
+#define __pyx_n_u_id __pyx_string_tab[117]
+#define __pyx_n_u_images __pyx_string_tab[118]
+#define __pyx_n_u_index __pyx_string_tab[119]
+#define __pyx_n_u_inverse __pyx_string_tab[120]
+#define __pyx_n_u_items __pyx_string_tab[121]
+#define __pyx_n_u_itemsize __pyx_string_tab[122]
+#define __pyx_n_u_k __pyx_string_tab[123]
+#define __pyx_n_u_l1 __pyx_string_tab[124]
+#define __pyx_n_u_l2 __pyx_string_tab[125]
+#define __pyx_n_u_line __pyx_string_tab[126]
+#define __pyx_n_u_matrix __pyx_string_tab[127]
+#define __pyx_n_u_memview __pyx_string_tab[128]
+#define __pyx_n_u_mills_table __pyx_string_tab[129]
+#define __pyx_n_u_mirrored __pyx_string_tab[130]
+#define __pyx_n_u_mode __pyx_string_tab[131]
+#define __pyx_n_u_module_2 __pyx_string_tab[132]
+#define __pyx_n_u_most_uniforms __pyx_string_tab[133]
+#define __pyx_n_u_n_draws __pyx_string_tab[134]
+#define __pyx_n_u_n_penalized __pyx_string_tab[135]
+#define __pyx_n_u_name_3 __pyx_string_tab[136]
+#define __pyx_n_u_ndim __pyx_string_tab[137]
+#define __pyx_n_u_net_count __pyx_string_tab[138]
+#define __pyx_n_u_net_ratio __pyx_string_tab[139]
+#define __pyx_n_u_np __pyx_string_tab[140]
+#define __pyx_n_u_numpy __pyx_string_tab[141]
+#define __pyx_n_u_obj __pyx_string_tab[142]
+#define __pyx_n_u_order __pyx_string_tab[143]
+#define __pyx_n_u_pack __pyx_string_tab[144]
+#define __pyx_n_u_pop __pyx_string_tab[145]
+#define __pyx_n_u_positive __pyx_string_tab[146]
+#define __pyx_n_u_prior_variance __pyx_string_tab[147]
+#define __pyx_n_u_pseudo_member __pyx_string_tab[148]
+#define __pyx_n_u_quantile_table __pyx_string_tab[149]
+#define __pyx_n_u_rank __pyx_string_tab[150]
+#define __pyx_n_u_record __pyx_string_tab[151]
+#define __pyx_n_u_register __pyx_string_tab[152]
+#define __pyx_n_u_rows __pyx_string_tab[153]
+#define __pyx_n_u_run __pyx_string_tab[154]
+#define __pyx_n_u_scale __pyx_string_tab[155]
+#define __pyx_n_u_self __pyx_string_tab[156]
+#define __pyx_n_u_setdefault __pyx_string_tab[157]
+#define __pyx_n_u_shape __pyx_string_tab[158]
+#define __pyx_n_u_size __pyx_string_tab[159]
+#define __pyx_n_u_skreg_bayes__kernels __pyx_string_tab[160]
+#define __pyx_n_u_skreg_bayes_normal_tail __pyx_string_tab[161]
+#define __pyx_n_u_slide_along __pyx_string_tab[162]
+#define __pyx_n_u_start __pyx_string_tab[163]
+#define __pyx_n_u_step __pyx_string_tab[164]
+#define __pyx_n_u_stop __pyx_string_tab[165]
+#define __pyx_n_u_struct __pyx_string_tab[166]
+#define __pyx_n_u_super __pyx_string_tab[167]
+#define __pyx_n_u_uniforms __pyx_string_tab[168]
+#define __pyx_n_u_unpack __pyx_string_tab[169]
+#define __pyx_n_u_update __pyx_string_tab[170]
+#define __pyx_n_u_value __pyx_string_tab[171]
+#define __pyx_n_u_value2member_map_2 __pyx_string_tab[172]
+#define __pyx_n_u_values __pyx_string_tab[173]
+#define __pyx_n_u_variance __pyx_string_tab[174]
+#define __pyx_n_u_w __pyx_string_tab[175]
+#define __pyx_n_u_worst __pyx_string_tab[176]
+#define __pyx_n_u_x __pyx_string_tab[177]
+#define __pyx_n_u_zeros __pyx_string_tab[178]
+#define __pyx_n_b_O __pyx_string_tab[179]
+#define __pyx_kp_b_pyx_t_5scipy_6linalg_11cython __pyx_string_tab[180]
+#define __pyx_kp_b_iso88591_Q __pyx_string_tab[181]
+#define __pyx_kp_b_iso88591_A_4xs_3at_a_uBiq __pyx_string_tab[182]
+#define __pyx_kp_b_iso88591_A_M_1_Q __pyx_string_tab[183]
+#define __pyx_kp_b_iso88591_A_t3c_2T_F_4r __pyx_string_tab[184]
+#define __pyx_kp_b_iso88591_A_81E_4wa_a_A_Zq_7_5_a_G1_Kq_q_q __pyx_string_tab[185]
+#define __pyx_kp_b_iso88591_A_2Zr_1_Zq_Kt81HAT_U_1_4vRvRxvQa __pyx_string_tab[186]
 #define __pyx_float_0_5 __pyx_number_tab[0]
 #define __pyx_int_0 __pyx_number_tab[1]
 #define __pyx_int_neg_1 __pyx_number_tab[2]
 #define __pyx_int_2 __pyx_number_tab[3]
-#define __pyx_int_136983863 __pyx_number_tab[4]
+#define __pyx_int_3 __pyx_number_tab[4]
+#define __pyx_int_136983863 __pyx_number_tab[5]
 /* #### Code section: module_state_clear ### */
 #if CYTHON_USE_MODULE_STATE
 static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
@@ -4199,10 +4239,10 @@ static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_pop.method);
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<1; ++i) { Py_CLEAR(clear_module_state->__pyx_slice[i]); }
-  for (int i=0; i<4; ++i) { Py_CLEAR(clear_module_state->__pyx_tuple[i]); }
-  for (int i=0; i<5; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<174; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
-  for (int i=0; i<5; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
+  for (int i=0; i<6; ++i) { Py_CLEAR(clear_module_state->__pyx_tuple[i]); }
+  for (int i=0; i<7; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
+  for (int i=0; i<187; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<6; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_clear_contents ### */
 /* CommonTypesMetaclass.module_state_clear */
 Py_CLEAR(clear_module_state->__pyx_CommonTypesMetaclassType);
@@ -4239,10 +4279,10 @@ static CYTHON_SMALL_CODE int __pyx_m_traverse(PyObject *m, visitproc visit, void
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_pop.method);
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<1; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_slice[i]); }
-  for (int i=0; i<4; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_tuple[i]); }
-  for (int i=0; i<5; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<174; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
-  for (int i=0; i<5; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
+  for (int i=0; i<6; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_tuple[i]); }
+  for (int i=0; i<7; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
+  for (int i=0; i<187; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<6; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_traverse_contents ### */
 /* CommonTypesMetaclass.module_state_traverse */
 Py_VISIT(traverse_module_state->__pyx_CommonTypesMetaclassType);
@@ -18944,35 +18984,46 @@ static PyObject *__pyx_unpickle_Enum__set_state(struct __pyx_MemviewEnum_obj *__
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":46
+/* "skreg/bayes/_kernels.pyx":44
  * 
  * 
- * cdef inline double polynomial(const double *row, double x) noexcept nogil:             # <<<<<<<<<<<<<<
- *     return row[0] + x * (row[1] + x * (row[2] + x * (row[3] + x * (row[4] + x * row[5]))))
+ * cdef inline double larger(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return a if a > b else b  # libm's fmax is a call, for the sake of NaN
  * 
 */
 
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double const *__pyx_v_row, double __pyx_v_x) {
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_larger(double __pyx_v_a, double __pyx_v_b) {
   double __pyx_r;
+  double __pyx_t_1;
+  int __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":47
+  /* "skreg/bayes/_kernels.pyx":45
  * 
- * cdef inline double polynomial(const double *row, double x) noexcept nogil:
- *     return row[0] + x * (row[1] + x * (row[2] + x * (row[3] + x * (row[4] + x * row[5]))))             # <<<<<<<<<<<<<<
+ * cdef inline double larger(double a, double b) noexcept nogil:
+ *     return a if a > b else b  # libm's fmax is a call, for the sake of NaN             # <<<<<<<<<<<<<<
  * 
  * 
 */
-  {
+  __pyx_t_2 = (__pyx_v_a > __pyx_v_b);
 
-    __pyx_r = ((__pyx_v_row[0]) + (__pyx_v_x * ((__pyx_v_row[1]) + (__pyx_v_x * ((__pyx_v_row[2]) + (__pyx_v_x * ((__pyx_v_row[3]) + (__pyx_v_x * ((__pyx_v_row[4]) + (__pyx_v_x * (__pyx_v_row[5])))))))))));
+  if (__pyx_t_2) {
+
+    __pyx_t_1 = __pyx_v_a;
+  } else {
+
+    __pyx_t_1 = __pyx_v_b;
+  }
+
+  {
+    __pyx_r = __pyx_t_1;
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":46
+  /* "skreg/bayes/_kernels.pyx":44
  * 
  * 
- * cdef inline double polynomial(const double *row, double x) noexcept nogil:             # <<<<<<<<<<<<<<
- *     return row[0] + x * (row[1] + x * (row[2] + x * (row[3] + x * (row[4] + x * row[5]))))
+ * cdef inline double larger(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return a if a > b else b  # libm's fmax is a call, for the sake of NaN
  * 
 */
 
@@ -18981,7 +19032,103 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double co
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":50
+/* "skreg/bayes/_kernels.pyx":48
+ * 
+ * 
+ * cdef inline double smaller(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return a if a < b else b
+ * 
+*/
+
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_smaller(double __pyx_v_a, double __pyx_v_b) {
+  double __pyx_r;
+  double __pyx_t_1;
+  int __pyx_t_2;
+
+  /* "skreg/bayes/_kernels.pyx":49
+ * 
+ * cdef inline double smaller(double a, double b) noexcept nogil:
+ *     return a if a < b else b             # <<<<<<<<<<<<<<
+ * 
+ * 
+*/
+  __pyx_t_2 = (__pyx_v_a < __pyx_v_b);
+
+  if (__pyx_t_2) {
+
+    __pyx_t_1 = __pyx_v_a;
+  } else {
+
+    __pyx_t_1 = __pyx_v_b;
+  }
+
+  {
+    __pyx_r = __pyx_t_1;
+  }
+  goto __pyx_L0;
+
+  /* "skreg/bayes/_kernels.pyx":48
+ * 
+ * 
+ * cdef inline double smaller(double a, double b) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return a if a < b else b
+ * 
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":52
+ * 
+ * 
+ * cdef inline double polynomial(const double *row, double x) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     cdef double square = x * x  # three short chains of products rather than a long one
+ *     return (row[0] + x * row[1]) + square * ((row[2] + x * row[3]) + square * (row[4] + x * row[5]))
+*/
+
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_polynomial(double const *__pyx_v_row, double __pyx_v_x) {
+  double __pyx_v_square;
+  double __pyx_r;
+
+  /* "skreg/bayes/_kernels.pyx":53
+ * 
+ * cdef inline double polynomial(const double *row, double x) noexcept nogil:
+ *     cdef double square = x * x  # three short chains of products rather than a long one             # <<<<<<<<<<<<<<
+ *     return (row[0] + x * row[1]) + square * ((row[2] + x * row[3]) + square * (row[4] + x * row[5]))
+ * 
+*/
+  __pyx_v_square = (__pyx_v_x * __pyx_v_x);
+
+  /* "skreg/bayes/_kernels.pyx":54
+ * cdef inline double polynomial(const double *row, double x) noexcept nogil:
+ *     cdef double square = x * x  # three short chains of products rather than a long one
+ *     return (row[0] + x * row[1]) + square * ((row[2] + x * row[3]) + square * (row[4] + x * row[5]))             # <<<<<<<<<<<<<<
+ * 
+ * 
+*/
+  {
+
+    __pyx_r = (((__pyx_v_row[0]) + (__pyx_v_x * (__pyx_v_row[1]))) + (__pyx_v_square * (((__pyx_v_row[2]) + (__pyx_v_x * (__pyx_v_row[3]))) + (__pyx_v_square * ((__pyx_v_row[4]) + (__pyx_v_x * (__pyx_v_row[5])))))));
+  }
+  goto __pyx_L0;
+
+  /* "skreg/bayes/_kernels.pyx":52
+ * 
+ * 
+ * cdef inline double polynomial(const double *row, double x) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     cdef double square = x * x  # three short chains of products rather than a long one
+ *     return (row[0] + x * row[1]) + square * ((row[2] + x * row[3]) + square * (row[4] + x * row[5]))
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":57
  * 
  * 
  * cdef inline double mills(double t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -18996,7 +19143,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   double __pyx_r;
   int __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":54
+  /* "skreg/bayes/_kernels.pyx":61
  *     cdef double x, s
  *     cdef int i
  *     if t < 16.0:             # <<<<<<<<<<<<<<
@@ -19008,7 +19155,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":55
+    /* "skreg/bayes/_kernels.pyx":62
  *     cdef int i
  *     if t < 16.0:
  *         x = 16.0 * t             # <<<<<<<<<<<<<<
@@ -19017,7 +19164,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
     __pyx_v_x = (16.0 * __pyx_v_t);
 
-    /* "skreg/bayes/_kernels.pyx":56
+    /* "skreg/bayes/_kernels.pyx":63
  *     if t < 16.0:
  *         x = 16.0 * t
  *         i = <int>x             # <<<<<<<<<<<<<<
@@ -19026,7 +19173,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
     __pyx_v_i = ((int)__pyx_v_x);
 
-    /* "skreg/bayes/_kernels.pyx":57
+    /* "skreg/bayes/_kernels.pyx":64
  *         x = 16.0 * t
  *         i = <int>x
  *         return polynomial(MILLS + 6 * i, (x - i - 0.5) * 0.0625)             # <<<<<<<<<<<<<<
@@ -19039,7 +19186,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":54
+    /* "skreg/bayes/_kernels.pyx":61
  *     cdef double x, s
  *     cdef int i
  *     if t < 16.0:             # <<<<<<<<<<<<<<
@@ -19048,7 +19195,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":58
+  /* "skreg/bayes/_kernels.pyx":65
  *         i = <int>x
  *         return polynomial(MILLS + 6 * i, (x - i - 0.5) * 0.0625)
  *     s = 1.0 / (t * t)             # <<<<<<<<<<<<<<
@@ -19057,7 +19204,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
 */
   __pyx_v_s = (1.0 / (__pyx_v_t * __pyx_v_t));
 
-  /* "skreg/bayes/_kernels.pyx":59
+  /* "skreg/bayes/_kernels.pyx":66
  *         return polynomial(MILLS + 6 * i, (x - i - 0.5) * 0.0625)
  *     s = 1.0 / (t * t)
  *     return (1.0 - s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - s * 945.0))))) / t             # <<<<<<<<<<<<<<
@@ -19070,7 +19217,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":50
+  /* "skreg/bayes/_kernels.pyx":57
  * 
  * 
  * cdef inline double mills(double t) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -19086,39 +19233,39 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mills(double __pyx_v
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":62
+/* "skreg/bayes/_kernels.pyx":69
  * 
  * 
- * cdef inline double quantile(double y) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """The z  0 with (z) = exp(y)  ."""
- *     cdef double x = 16.0 * (fmin(fmax(y, 1.0), 19.99) - 1.0)
+ * cdef inline double quantile(double square) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """The z  0 with (z) = exp(square)  ."""
+ *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
 */
 
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __pyx_v_y) {
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __pyx_v_square) {
   double __pyx_v_x;
   int __pyx_v_i;
   double __pyx_r;
 
-  /* "skreg/bayes/_kernels.pyx":64
- * cdef inline double quantile(double y) noexcept nogil:
- *     """The z  0 with (z) = exp(y)  ."""
- *     cdef double x = 16.0 * (fmin(fmax(y, 1.0), 19.99) - 1.0)             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":71
+ * cdef inline double quantile(double square) noexcept nogil:
+ *     """The z  0 with (z) = exp(square)  ."""
+ *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)             # <<<<<<<<<<<<<<
  *     cdef int i = <int>x
  *     return polynomial(QUANTILE + 6 * i, (x - i - 0.5) * 0.0625)
 */
-  __pyx_v_x = (16.0 * (fmin(fmax(__pyx_v_y, 1.0), 19.99) - 1.0));
+  __pyx_v_x = (16.0 * (__pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_f_5skreg_5bayes_8_kernels_larger(sqrt(__pyx_v_square), 1.0), 19.99) - 1.0));
 
-  /* "skreg/bayes/_kernels.pyx":65
- *     """The z  0 with (z) = exp(y)  ."""
- *     cdef double x = 16.0 * (fmin(fmax(y, 1.0), 19.99) - 1.0)
+  /* "skreg/bayes/_kernels.pyx":72
+ *     """The z  0 with (z) = exp(square)  ."""
+ *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
  *     cdef int i = <int>x             # <<<<<<<<<<<<<<
  *     return polynomial(QUANTILE + 6 * i, (x - i - 0.5) * 0.0625)
  * 
 */
   __pyx_v_i = ((int)__pyx_v_x);
 
-  /* "skreg/bayes/_kernels.pyx":66
- *     cdef double x = 16.0 * (fmin(fmax(y, 1.0), 19.99) - 1.0)
+  /* "skreg/bayes/_kernels.pyx":73
+ *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
  *     cdef int i = <int>x
  *     return polynomial(QUANTILE + 6 * i, (x - i - 0.5) * 0.0625)             # <<<<<<<<<<<<<<
  * 
@@ -19130,12 +19277,12 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":62
+  /* "skreg/bayes/_kernels.pyx":69
  * 
  * 
- * cdef inline double quantile(double y) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """The z  0 with (z) = exp(y)  ."""
- *     cdef double x = 16.0 * (fmin(fmax(y, 1.0), 19.99) - 1.0)
+ * cdef inline double quantile(double square) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """The z  0 with (z) = exp(square)  ."""
+ *     cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
 */
 
   /* function exit code */
@@ -19145,33 +19292,33 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_quantile(double __py
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":69
+/* "skreg/bayes/_kernels.pyx":76
  * 
  * 
- * cdef inline double normal_tail(double z) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """(2) (z)."""
- *     cdef double half = exp(-0.5 * z * z) * mills(fabs(z))
+ * cdef inline double normal_mass(double z) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """(2) (z), the mass of exp(x) beyond z."""
+ *     cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))
 */
 
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_tail(double __pyx_v_z) {
-  double __pyx_v_half;
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_mass(double __pyx_v_z) {
+  double __pyx_v_beyond;
   double __pyx_r;
   double __pyx_t_1;
   int __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":71
- * cdef inline double normal_tail(double z) noexcept nogil:
- *     """(2) (z)."""
- *     cdef double half = exp(-0.5 * z * z) * mills(fabs(z))             # <<<<<<<<<<<<<<
- *     return half if z >= 0.0 else ROOT_TWO_PI - half
+  /* "skreg/bayes/_kernels.pyx":78
+ * cdef inline double normal_mass(double z) noexcept nogil:
+ *     """(2) (z), the mass of exp(x) beyond z."""
+ *     cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))             # <<<<<<<<<<<<<<
+ *     return beyond if z >= 0.0 else ROOT_TWO_PI - beyond
  * 
 */
-  __pyx_v_half = (exp(((-0.5 * __pyx_v_z) * __pyx_v_z)) * __pyx_f_5skreg_5bayes_8_kernels_mills(fabs(__pyx_v_z)));
+  __pyx_v_beyond = (exp(((-0.5 * __pyx_v_z) * __pyx_v_z)) * __pyx_f_5skreg_5bayes_8_kernels_mills(fabs(__pyx_v_z)));
 
-  /* "skreg/bayes/_kernels.pyx":72
- *     """(2) (z)."""
- *     cdef double half = exp(-0.5 * z * z) * mills(fabs(z))
- *     return half if z >= 0.0 else ROOT_TWO_PI - half             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":79
+ *     """(2) (z), the mass of exp(x) beyond z."""
+ *     cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))
+ *     return beyond if z >= 0.0 else ROOT_TWO_PI - beyond             # <<<<<<<<<<<<<<
  * 
  * 
 */
@@ -19179,10 +19326,10 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_tail(double _
 
   if (__pyx_t_2) {
 
-    __pyx_t_1 = __pyx_v_half;
+    __pyx_t_1 = __pyx_v_beyond;
   } else {
 
-    __pyx_t_1 = (__pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI - __pyx_v_half);
+    __pyx_t_1 = (__pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI - __pyx_v_beyond);
   }
 
   {
@@ -19190,12 +19337,12 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_tail(double _
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":69
+  /* "skreg/bayes/_kernels.pyx":76
  * 
  * 
- * cdef inline double normal_tail(double z) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """(2) (z)."""
- *     cdef double half = exp(-0.5 * z * z) * mills(fabs(z))
+ * cdef inline double normal_mass(double z) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """(2) (z), the mass of exp(x) beyond z."""
+ *     cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))
 */
 
   /* function exit code */
@@ -19204,142 +19351,236 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_normal_tail(double _
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":75
+/* "skreg/bayes/_kernels.pyx":82
  * 
  * 
- * cdef inline double invert_tail(double t, double fraction) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """The x  0 beyond which exp(x  tx), t  0, has this fraction of its mass on x  0."""
- *     cdef double x, e, m, miss
+ * cdef inline double invert_normal_mass(double mass) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """The z beyond which exp(x) has this mass."""
+ *     cdef double other = ROOT_TWO_PI - mass
 */
 
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_tail(double __pyx_v_t, double __pyx_v_fraction) {
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(double __pyx_v_mass) {
+  double __pyx_v_other;
+  double __pyx_r;
+  int __pyx_t_1;
+
+  /* "skreg/bayes/_kernels.pyx":84
+ * cdef inline double invert_normal_mass(double mass) noexcept nogil:
+ *     """The z beyond which exp(x) has this mass."""
+ *     cdef double other = ROOT_TWO_PI - mass             # <<<<<<<<<<<<<<
+ *     if mass <= other:
+ *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))
+*/
+  __pyx_v_other = (__pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI - __pyx_v_mass);
+
+  /* "skreg/bayes/_kernels.pyx":85
+ *     """The z beyond which exp(x) has this mass."""
+ *     cdef double other = ROOT_TWO_PI - mass
+ *     if mass <= other:             # <<<<<<<<<<<<<<
+ *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))
+ *     return -quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(larger(other, 1e-16)))
+*/
+  __pyx_t_1 = (__pyx_v_mass <= __pyx_v_other);
+
+  if (__pyx_t_1) {
+
+
+    /* "skreg/bayes/_kernels.pyx":86
+ *     cdef double other = ROOT_TWO_PI - mass
+ *     if mass <= other:
+ *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))             # <<<<<<<<<<<<<<
+ *     return -quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(larger(other, 1e-16)))
+ * 
+*/
+    {
+
+      __pyx_r = __pyx_f_5skreg_5bayes_8_kernels_quantile((__pyx_v_5skreg_5bayes_8_kernels_TWO_LOG_ROOT_TWO_PI - (2.0 * log(__pyx_v_mass))));
+    }
+    goto __pyx_L0;
+
+    /* "skreg/bayes/_kernels.pyx":85
+ *     """The z beyond which exp(x) has this mass."""
+ *     cdef double other = ROOT_TWO_PI - mass
+ *     if mass <= other:             # <<<<<<<<<<<<<<
+ *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))
+ *     return -quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(larger(other, 1e-16)))
+*/
+  }
+
+  /* "skreg/bayes/_kernels.pyx":87
+ *     if mass <= other:
+ *         return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))
+ *     return -quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(larger(other, 1e-16)))             # <<<<<<<<<<<<<<
+ * 
+ * 
+*/
+  {
+
+    __pyx_r = (-__pyx_f_5skreg_5bayes_8_kernels_quantile((__pyx_v_5skreg_5bayes_8_kernels_TWO_LOG_ROOT_TWO_PI - (2.0 * log(__pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_other, 1e-16))))));
+  }
+  goto __pyx_L0;
+
+  /* "skreg/bayes/_kernels.pyx":82
+ * 
+ * 
+ * cdef inline double invert_normal_mass(double mass) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """The z beyond which exp(x) has this mass."""
+ *     cdef double other = ROOT_TWO_PI - mass
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":90
+ * 
+ * 
+ * cdef inline double invert_mass(double t, double mass) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """The x  0 beyond which exp(x  tx), t  0, has this mass  M(t)."""
+ *     cdef double x, e, m, miss, whole
+*/
+
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_mass(double __pyx_v_t, double __pyx_v_mass) {
   double __pyx_v_x;
   double __pyx_v_e;
   double __pyx_v_m;
   double __pyx_v_miss;
+  double __pyx_v_whole;
   CYTHON_UNUSED int __pyx_v_k;
   double __pyx_r;
   int __pyx_t_1;
   int __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":79
- *     cdef double x, e, m, miss
+
+  /* "skreg/bayes/_kernels.pyx":94
+ *     cdef double x, e, m, miss, whole
  *     cdef int k
+ *     mass = larger(mass, SMALLEST)             # <<<<<<<<<<<<<<
+ *     if t < EXPONENTIAL:
+ *         # (2) ((t + x)) = exp(t)  mass
+*/
+  __pyx_v_mass = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_mass, __pyx_v_5skreg_5bayes_8_kernels_SMALLEST);
+
+  /* "skreg/bayes/_kernels.pyx":95
+ *     cdef int k
+ *     mass = larger(mass, SMALLEST)
  *     if t < EXPONENTIAL:             # <<<<<<<<<<<<<<
- *         # ((t + x)) = fraction  (t), and (t) = exp(t) M(t)/(2)
- *         e = 0.5 * t * t + LOG_ROOT_TWO_PI - log(fmax(mills(t) * fraction, SMALLEST))
+ *         # (2) ((t + x)) = exp(t)  mass
+ *         return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)
 */
   __pyx_t_1 = (__pyx_v_t < __pyx_v_5skreg_5bayes_8_kernels_EXPONENTIAL);
 
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":81
+    /* "skreg/bayes/_kernels.pyx":97
  *     if t < EXPONENTIAL:
- *         # ((t + x)) = fraction  (t), and (t) = exp(t) M(t)/(2)
- *         e = 0.5 * t * t + LOG_ROOT_TWO_PI - log(fmax(mills(t) * fraction, SMALLEST))             # <<<<<<<<<<<<<<
- *         return fmax(quantile(sqrt(2.0 * e)) - t, 0.0)
+ *         # (2) ((t + x)) = exp(t)  mass
+ *         return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)             # <<<<<<<<<<<<<<
  *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
-*/
-    __pyx_v_e = ((((0.5 * __pyx_v_t) * __pyx_v_t) + __pyx_v_5skreg_5bayes_8_kernels_LOG_ROOT_TWO_PI) - log(fmax((__pyx_f_5skreg_5bayes_8_kernels_mills(__pyx_v_t) * __pyx_v_fraction), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST)));
-
-    /* "skreg/bayes/_kernels.pyx":82
- *         # ((t + x)) = fraction  (t), and (t) = exp(t) M(t)/(2)
- *         e = 0.5 * t * t + LOG_ROOT_TWO_PI - log(fmax(mills(t) * fraction, SMALLEST))
- *         return fmax(quantile(sqrt(2.0 * e)) - t, 0.0)             # <<<<<<<<<<<<<<
- *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
- *     e = -log(fmax(fraction, SMALLEST))
+ *     whole = mills(t)
 */
     {
 
-      __pyx_r = fmax((__pyx_f_5skreg_5bayes_8_kernels_quantile(sqrt((2.0 * __pyx_v_e))) - __pyx_v_t), 0.0);
+      __pyx_r = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_f_5skreg_5bayes_8_kernels_quantile((((__pyx_v_t * __pyx_v_t) + __pyx_v_5skreg_5bayes_8_kernels_TWO_LOG_ROOT_TWO_PI) - (2.0 * log(__pyx_v_mass)))) - __pyx_v_t), 0.0);
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":79
- *     cdef double x, e, m, miss
+    /* "skreg/bayes/_kernels.pyx":95
  *     cdef int k
+ *     mass = larger(mass, SMALLEST)
  *     if t < EXPONENTIAL:             # <<<<<<<<<<<<<<
- *         # ((t + x)) = fraction  (t), and (t) = exp(t) M(t)/(2)
- *         e = 0.5 * t * t + LOG_ROOT_TWO_PI - log(fmax(mills(t) * fraction, SMALLEST))
+ *         # (2) ((t + x)) = exp(t)  mass
+ *         return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":84
- *         return fmax(quantile(sqrt(2.0 * e)) - t, 0.0)
+  /* "skreg/bayes/_kernels.pyx":99
+ *         return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)
  *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
- *     e = -log(fmax(fraction, SMALLEST))             # <<<<<<<<<<<<<<
+ *     whole = mills(t)             # <<<<<<<<<<<<<<
+ *     e = larger(log(whole / mass), 0.0)
+ *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
+*/
+  __pyx_v_whole = __pyx_f_5skreg_5bayes_8_kernels_mills(__pyx_v_t);
+
+  /* "skreg/bayes/_kernels.pyx":100
+ *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
+ *     whole = mills(t)
+ *     e = larger(log(whole / mass), 0.0)             # <<<<<<<<<<<<<<
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
  *     for k in range(3):
 */
-  __pyx_v_e = (-log(fmax(__pyx_v_fraction, __pyx_v_5skreg_5bayes_8_kernels_SMALLEST)));
+  __pyx_v_e = __pyx_f_5skreg_5bayes_8_kernels_larger(log((__pyx_v_whole / __pyx_v_mass)), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":85
- *     # H(x) = tx + x  log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
- *     e = -log(fmax(fraction, SMALLEST))
+  /* "skreg/bayes/_kernels.pyx":101
+ *     whole = mills(t)
+ *     e = larger(log(whole / mass), 0.0)
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))             # <<<<<<<<<<<<<<
  *     for k in range(3):
  *         m = mills(t + x)
 */
   __pyx_v_x = ((2.0 * __pyx_v_e) / (__pyx_v_t + sqrt(((__pyx_v_t * __pyx_v_t) + (2.0 * __pyx_v_e)))));
 
-  /* "skreg/bayes/_kernels.pyx":86
- *     e = -log(fmax(fraction, SMALLEST))
+  /* "skreg/bayes/_kernels.pyx":102
+ *     e = larger(log(whole / mass), 0.0)
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
  *     for k in range(3):             # <<<<<<<<<<<<<<
  *         m = mills(t + x)
- *         miss = (t * x + 0.5 * x * x - log(m / mills(t)) - e) * m
+ *         miss = t * x + 0.5 * x * x - log(m / whole) - e
 */
   for (__pyx_t_2 = 0; __pyx_t_2 < 3; __pyx_t_2+=1) {
     __pyx_v_k = __pyx_t_2;
 
-    /* "skreg/bayes/_kernels.pyx":87
+    /* "skreg/bayes/_kernels.pyx":103
  *     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
  *     for k in range(3):
  *         m = mills(t + x)             # <<<<<<<<<<<<<<
- *         miss = (t * x + 0.5 * x * x - log(m / mills(t)) - e) * m
- *         x -= miss / (1.0 - 0.5 * miss / m * (1.0 - (t + x) * m))
+ *         miss = t * x + 0.5 * x * x - log(m / whole) - e
+ *         x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))
 */
     __pyx_v_m = __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t + __pyx_v_x));
 
-    /* "skreg/bayes/_kernels.pyx":88
+    /* "skreg/bayes/_kernels.pyx":104
  *     for k in range(3):
  *         m = mills(t + x)
- *         miss = (t * x + 0.5 * x * x - log(m / mills(t)) - e) * m             # <<<<<<<<<<<<<<
- *         x -= miss / (1.0 - 0.5 * miss / m * (1.0 - (t + x) * m))
- *     return fmax(x, 0.0)
+ *         miss = t * x + 0.5 * x * x - log(m / whole) - e             # <<<<<<<<<<<<<<
+ *         x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))
+ *     return larger(x, 0.0)
 */
-    __pyx_v_miss = (((((__pyx_v_t * __pyx_v_x) + ((0.5 * __pyx_v_x) * __pyx_v_x)) - log((__pyx_v_m / __pyx_f_5skreg_5bayes_8_kernels_mills(__pyx_v_t)))) - __pyx_v_e) * __pyx_v_m);
+    __pyx_v_miss = ((((__pyx_v_t * __pyx_v_x) + ((0.5 * __pyx_v_x) * __pyx_v_x)) - log((__pyx_v_m / __pyx_v_whole))) - __pyx_v_e);
 
-    /* "skreg/bayes/_kernels.pyx":89
+    /* "skreg/bayes/_kernels.pyx":105
  *         m = mills(t + x)
- *         miss = (t * x + 0.5 * x * x - log(m / mills(t)) - e) * m
- *         x -= miss / (1.0 - 0.5 * miss / m * (1.0 - (t + x) * m))             # <<<<<<<<<<<<<<
- *     return fmax(x, 0.0)
+ *         miss = t * x + 0.5 * x * x - log(m / whole) - e
+ *         x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))             # <<<<<<<<<<<<<<
+ *     return larger(x, 0.0)
  * 
 */
-    __pyx_v_x = (__pyx_v_x - (__pyx_v_miss / (1.0 - (((0.5 * __pyx_v_miss) / __pyx_v_m) * (1.0 - ((__pyx_v_t + __pyx_v_x) * __pyx_v_m))))));
+    __pyx_v_x = (__pyx_v_x - ((__pyx_v_miss * __pyx_v_m) / (1.0 - ((0.5 * __pyx_v_miss) * (1.0 - ((__pyx_v_t + __pyx_v_x) * __pyx_v_m))))));
   }
+
+  /* "skreg/bayes/_kernels.pyx":106
+ *         miss = t * x + 0.5 * x * x - log(m / whole) - e
+ *         x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))
+ *     return larger(x, 0.0)             # <<<<<<<<<<<<<<
+ * 
+ * 
+*/
+  {
+
+    __pyx_r = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_x, 0.0);
+  }
+  goto __pyx_L0;
 
   /* "skreg/bayes/_kernels.pyx":90
- *         miss = (t * x + 0.5 * x * x - log(m / mills(t)) - e) * m
- *         x -= miss / (1.0 - 0.5 * miss / m * (1.0 - (t + x) * m))
- *     return fmax(x, 0.0)             # <<<<<<<<<<<<<<
  * 
  * 
-*/
-  {
-
-    __pyx_r = fmax(__pyx_v_x, 0.0);
-  }
-  goto __pyx_L0;
-
-  /* "skreg/bayes/_kernels.pyx":75
- * 
- * 
- * cdef inline double invert_tail(double t, double fraction) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """The x  0 beyond which exp(x  tx), t  0, has this fraction of its mass on x  0."""
- *     cdef double x, e, m, miss
+ * cdef inline double invert_mass(double t, double mass) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """The x  0 beyond which exp(x  tx), t  0, has this mass  M(t)."""
+ *     cdef double x, e, m, miss, whole
 */
 
   /* function exit code */
@@ -19349,122 +19590,29 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_invert_tail(double _
 
 
 
-  return __pyx_r;
-}
 
-/* "skreg/bayes/_kernels.pyx":93
- * 
- * 
- * cdef inline double mirrored(double upper, double u) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """Mirror a tail probability about , blur it, and reflect what falls out of [0, 1]."""
- *     cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)
-*/
-
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_mirrored(double __pyx_v_upper, double __pyx_v_u) {
-  double __pyx_v_image;
-  double __pyx_r;
-  int __pyx_t_1;
-  double __pyx_t_2;
-
-  /* "skreg/bayes/_kernels.pyx":95
- * cdef inline double mirrored(double upper, double u) noexcept nogil:
- *     """Mirror a tail probability about , blur it, and reflect what falls out of [0, 1]."""
- *     cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)             # <<<<<<<<<<<<<<
- *     if image < 0.0:
- *         return -image
-*/
-  __pyx_v_image = ((1.0 - __pyx_v_upper) + (__pyx_v_5skreg_5bayes_8_kernels_JITTER * ((2.0 * __pyx_v_u) - 1.0)));
-
-  /* "skreg/bayes/_kernels.pyx":96
- *     """Mirror a tail probability about , blur it, and reflect what falls out of [0, 1]."""
- *     cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)
- *     if image < 0.0:             # <<<<<<<<<<<<<<
- *         return -image
- *     return 2.0 - image if image > 1.0 else image
-*/
-  __pyx_t_1 = (__pyx_v_image < 0.0);
-
-  if (__pyx_t_1) {
-
-
-    /* "skreg/bayes/_kernels.pyx":97
- *     cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)
- *     if image < 0.0:
- *         return -image             # <<<<<<<<<<<<<<
- *     return 2.0 - image if image > 1.0 else image
- * 
-*/
-    {
-
-      __pyx_r = (-__pyx_v_image);
-    }
-    goto __pyx_L0;
-
-    /* "skreg/bayes/_kernels.pyx":96
- *     """Mirror a tail probability about , blur it, and reflect what falls out of [0, 1]."""
- *     cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)
- *     if image < 0.0:             # <<<<<<<<<<<<<<
- *         return -image
- *     return 2.0 - image if image > 1.0 else image
-*/
-  }
-
-  /* "skreg/bayes/_kernels.pyx":98
- *     if image < 0.0:
- *         return -image
- *     return 2.0 - image if image > 1.0 else image             # <<<<<<<<<<<<<<
- * 
- * 
-*/
-  __pyx_t_1 = (__pyx_v_image > 1.0);
-
-  if (__pyx_t_1) {
-
-    __pyx_t_2 = (2.0 - __pyx_v_image);
-  } else {
-
-    __pyx_t_2 = __pyx_v_image;
-  }
-
-  {
-    __pyx_r = __pyx_t_2;
-  }
-  goto __pyx_L0;
-
-  /* "skreg/bayes/_kernels.pyx":93
- * 
- * 
- * cdef inline double mirrored(double upper, double u) noexcept nogil:             # <<<<<<<<<<<<<<
- *     """Mirror a tail probability about , blur it, and reflect what falls out of [0, 1]."""
- *     cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)
-*/
-
-  /* function exit code */
-  __pyx_L0:;
 
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":101
+/* "skreg/bayes/_kernels.pyx":109
  * 
  * 
  * cdef inline double site(             # <<<<<<<<<<<<<<
- *     double r, double root, double sigma, double l1, bint positive, double w, double u, bint over_relaxed
+ *     double r, double scale, double precision, double l1, bint positive, double w, double u, bint mirror
  * ) noexcept nogil:
 */
 
-static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_r, double __pyx_v_root, double __pyx_v_sigma, double __pyx_v_l1, int __pyx_v_positive, double __pyx_v_w, double __pyx_v_u, int __pyx_v_over_relaxed) {
-  double __pyx_v_inverse;
-  double __pyx_v_sign;
-  double __pyx_v_ahead;
-  double __pyx_v_behind;
+static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_r, double __pyx_v_scale, double __pyx_v_precision, double __pyx_v_l1, int __pyx_v_positive, double __pyx_v_w, double __pyx_v_u, int __pyx_v_mirror) {
   double __pyx_v_t_ahead;
   double __pyx_v_t_behind;
+  double __pyx_v_ahead;
+  double __pyx_v_behind;
   double __pyx_v_total;
-  double __pyx_v_upper;
+  double __pyx_v_mass;
   double __pyx_v_x;
-  double __pyx_v_z;
   double __pyx_v_shrink;
+  double __pyx_v_sign;
   double __pyx_r;
   int __pyx_t_1;
   int __pyx_t_2;
@@ -19474,22 +19622,22 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 
 
 
-  /* "skreg/bayes/_kernels.pyx":109
- *     and t  |t|, nothing overflows. `upper` is the probability beyond x.
+  /* "skreg/bayes/_kernels.pyx":118
+ *     becomes the mass below it, blurred by the uniform and reflected where it falls out of the range.
  *     """
- *     cdef double inverse = 1.0 / (root * sigma), sign = 1.0             # <<<<<<<<<<<<<<
- *     cdef double ahead, behind, t_ahead, t_behind, total, upper, x, z, shrink
+ *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0             # <<<<<<<<<<<<<<
  *     if r < 0.0 and not positive:
+ *         r, w, sign = -r, -w, -1.0
 */
-  __pyx_v_inverse = (1.0 / (__pyx_v_root * __pyx_v_sigma));
+  __pyx_v_shrink = 1.0;
   __pyx_v_sign = 1.0;
 
-  /* "skreg/bayes/_kernels.pyx":111
- *     cdef double inverse = 1.0 / (root * sigma), sign = 1.0
- *     cdef double ahead, behind, t_ahead, t_behind, total, upper, x, z, shrink
+  /* "skreg/bayes/_kernels.pyx":119
+ *     """
+ *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
  *     if r < 0.0 and not positive:             # <<<<<<<<<<<<<<
  *         r, w, sign = -r, -w, -1.0
- *     t_ahead = (l1 - r) * inverse
+ *     t_ahead = (l1 - r) * scale * precision
 */
   __pyx_t_2 = (__pyx_v_r < 0.0);
 
@@ -19510,12 +19658,12 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":112
- *     cdef double ahead, behind, t_ahead, t_behind, total, upper, x, z, shrink
+    /* "skreg/bayes/_kernels.pyx":120
+ *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
  *     if r < 0.0 and not positive:
  *         r, w, sign = -r, -w, -1.0             # <<<<<<<<<<<<<<
- *     t_ahead = (l1 - r) * inverse
- *     t_behind = (l1 + r) * inverse
+ *     t_ahead = (l1 - r) * scale * precision
+ *     t_behind = (l1 + r) * scale * precision
 */
     __pyx_t_3 = (-__pyx_v_r);
 
@@ -19527,78 +19675,60 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     __pyx_v_w = __pyx_t_4;
     __pyx_v_sign = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":111
- *     cdef double inverse = 1.0 / (root * sigma), sign = 1.0
- *     cdef double ahead, behind, t_ahead, t_behind, total, upper, x, z, shrink
+    /* "skreg/bayes/_kernels.pyx":119
+ *     """
+ *     cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
  *     if r < 0.0 and not positive:             # <<<<<<<<<<<<<<
  *         r, w, sign = -r, -w, -1.0
- *     t_ahead = (l1 - r) * inverse
+ *     t_ahead = (l1 - r) * scale * precision
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":113
+  /* "skreg/bayes/_kernels.pyx":121
  *     if r < 0.0 and not positive:
  *         r, w, sign = -r, -w, -1.0
- *     t_ahead = (l1 - r) * inverse             # <<<<<<<<<<<<<<
- *     t_behind = (l1 + r) * inverse
- *     x = w * root / sigma
-*/
-  __pyx_v_t_ahead = ((__pyx_v_l1 - __pyx_v_r) * __pyx_v_inverse);
-
-  /* "skreg/bayes/_kernels.pyx":114
- *         r, w, sign = -r, -w, -1.0
- *     t_ahead = (l1 - r) * inverse
- *     t_behind = (l1 + r) * inverse             # <<<<<<<<<<<<<<
- *     x = w * root / sigma
+ *     t_ahead = (l1 - r) * scale * precision             # <<<<<<<<<<<<<<
+ *     t_behind = (l1 + r) * scale * precision
  * 
 */
-  __pyx_v_t_behind = ((__pyx_v_l1 + __pyx_v_r) * __pyx_v_inverse);
+  __pyx_v_t_ahead = (((__pyx_v_l1 - __pyx_v_r) * __pyx_v_scale) * __pyx_v_precision);
 
-  /* "skreg/bayes/_kernels.pyx":115
- *     t_ahead = (l1 - r) * inverse
- *     t_behind = (l1 + r) * inverse
- *     x = w * root / sigma             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":122
+ *         r, w, sign = -r, -w, -1.0
+ *     t_ahead = (l1 - r) * scale * precision
+ *     t_behind = (l1 + r) * scale * precision             # <<<<<<<<<<<<<<
  * 
  *     if t_ahead >= 0.0:
 */
-  __pyx_v_x = ((__pyx_v_w * __pyx_v_root) / __pyx_v_sigma);
+  __pyx_v_t_behind = (((__pyx_v_l1 + __pyx_v_r) * __pyx_v_scale) * __pyx_v_precision);
 
-  /* "skreg/bayes/_kernels.pyx":117
- *     x = w * root / sigma
+  /* "skreg/bayes/_kernels.pyx":124
+ *     t_behind = (l1 + r) * scale * precision
  * 
  *     if t_ahead >= 0.0:             # <<<<<<<<<<<<<<
- *         shrink = 1.0
  *         ahead = mills(t_ahead)
+ *         behind = 0.0 if positive else mills(t_behind)
 */
   __pyx_t_1 = (__pyx_v_t_ahead >= 0.0);
 
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":118
+    /* "skreg/bayes/_kernels.pyx":125
  * 
  *     if t_ahead >= 0.0:
- *         shrink = 1.0             # <<<<<<<<<<<<<<
- *         ahead = mills(t_ahead)
- *         behind = 0.0 if positive else mills(t_behind)
-*/
-    __pyx_v_shrink = 1.0;
-
-    /* "skreg/bayes/_kernels.pyx":119
- *     if t_ahead >= 0.0:
- *         shrink = 1.0
  *         ahead = mills(t_ahead)             # <<<<<<<<<<<<<<
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:
 */
     __pyx_v_ahead = __pyx_f_5skreg_5bayes_8_kernels_mills(__pyx_v_t_ahead);
 
-    /* "skreg/bayes/_kernels.pyx":120
- *         shrink = 1.0
+    /* "skreg/bayes/_kernels.pyx":126
+ *     if t_ahead >= 0.0:
  *         ahead = mills(t_ahead)
  *         behind = 0.0 if positive else mills(t_behind)             # <<<<<<<<<<<<<<
  *     elif t_ahead > ONE_SIDED:
- *         shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it
+ *         shrink = exp(-0.5 * t_ahead * t_ahead)
 */
     if (__pyx_v_positive) {
 
@@ -19609,21 +19739,21 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     }
     __pyx_v_behind = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":117
- *     x = w * root / sigma
+    /* "skreg/bayes/_kernels.pyx":124
+ *     t_behind = (l1 + r) * scale * precision
  * 
  *     if t_ahead >= 0.0:             # <<<<<<<<<<<<<<
- *         shrink = 1.0
  *         ahead = mills(t_ahead)
+ *         behind = 0.0 if positive else mills(t_behind)
 */
     goto __pyx_L6;
   }
 
-  /* "skreg/bayes/_kernels.pyx":121
+  /* "skreg/bayes/_kernels.pyx":127
  *         ahead = mills(t_ahead)
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:             # <<<<<<<<<<<<<<
- *         shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it
+ *         shrink = exp(-0.5 * t_ahead * t_ahead)
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)
 */
   __pyx_t_1 = (__pyx_v_t_ahead > __pyx_v_5skreg_5bayes_8_kernels_ONE_SIDED);
@@ -19631,30 +19761,30 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":122
+    /* "skreg/bayes/_kernels.pyx":128
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:
- *         shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it             # <<<<<<<<<<<<<<
+ *         shrink = exp(-0.5 * t_ahead * t_ahead)             # <<<<<<<<<<<<<<
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)
  *         behind = 0.0 if positive else shrink * mills(t_behind)
 */
     __pyx_v_shrink = exp(((-0.5 * __pyx_v_t_ahead) * __pyx_v_t_ahead));
 
-    /* "skreg/bayes/_kernels.pyx":123
+    /* "skreg/bayes/_kernels.pyx":129
  *     elif t_ahead > ONE_SIDED:
- *         shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it
+ *         shrink = exp(-0.5 * t_ahead * t_ahead)
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)             # <<<<<<<<<<<<<<
  *         behind = 0.0 if positive else shrink * mills(t_behind)
  *     else:
 */
     __pyx_v_ahead = (__pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI - (__pyx_v_shrink * __pyx_f_5skreg_5bayes_8_kernels_mills((-__pyx_v_t_ahead))));
 
-    /* "skreg/bayes/_kernels.pyx":124
- *         shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it
+    /* "skreg/bayes/_kernels.pyx":130
+ *         shrink = exp(-0.5 * t_ahead * t_ahead)
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)
  *         behind = 0.0 if positive else shrink * mills(t_behind)             # <<<<<<<<<<<<<<
  *     else:
- *         shrink = 0.0
+ *         ahead, behind = ROOT_TWO_PI, 0.0
 */
     if (__pyx_v_positive) {
 
@@ -19665,78 +19795,65 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     }
     __pyx_v_behind = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":121
+    /* "skreg/bayes/_kernels.pyx":127
  *         ahead = mills(t_ahead)
  *         behind = 0.0 if positive else mills(t_behind)
  *     elif t_ahead > ONE_SIDED:             # <<<<<<<<<<<<<<
- *         shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it
+ *         shrink = exp(-0.5 * t_ahead * t_ahead)
  *         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)
 */
     goto __pyx_L6;
   }
 
-  /* "skreg/bayes/_kernels.pyx":126
+  /* "skreg/bayes/_kernels.pyx":132
  *         behind = 0.0 if positive else shrink * mills(t_behind)
  *     else:
- *         shrink = 0.0             # <<<<<<<<<<<<<<
- *         ahead = ROOT_TWO_PI
- *         behind = 0.0
-*/
-  /*else*/ {
-    __pyx_v_shrink = 0.0;
-
-    /* "skreg/bayes/_kernels.pyx":127
- *     else:
- *         shrink = 0.0
- *         ahead = ROOT_TWO_PI             # <<<<<<<<<<<<<<
- *         behind = 0.0
- *     total = ahead + behind
-*/
-    __pyx_v_ahead = __pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI;
-
-    /* "skreg/bayes/_kernels.pyx":128
- *         shrink = 0.0
- *         ahead = ROOT_TWO_PI
- *         behind = 0.0             # <<<<<<<<<<<<<<
+ *         ahead, behind = ROOT_TWO_PI, 0.0             # <<<<<<<<<<<<<<
  *     total = ahead + behind
  * 
 */
-    __pyx_v_behind = 0.0;
+  /*else*/ {
+    __pyx_t_5 = __pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI;
+
+    __pyx_t_4 = 0.0;
+
+    __pyx_v_ahead = __pyx_t_5;
+    __pyx_v_behind = __pyx_t_4;
   }
   __pyx_L6:;
 
-  /* "skreg/bayes/_kernels.pyx":129
- *         ahead = ROOT_TWO_PI
- *         behind = 0.0
+  /* "skreg/bayes/_kernels.pyx":133
+ *     else:
+ *         ahead, behind = ROOT_TWO_PI, 0.0
  *     total = ahead + behind             # <<<<<<<<<<<<<<
  * 
- *     upper = u
+ *     if mirror:
 */
   __pyx_v_total = (__pyx_v_ahead + __pyx_v_behind);
 
-  /* "skreg/bayes/_kernels.pyx":131
+  /* "skreg/bayes/_kernels.pyx":135
  *     total = ahead + behind
  * 
- *     upper = u             # <<<<<<<<<<<<<<
- *     if over_relaxed:
+ *     if mirror:             # <<<<<<<<<<<<<<
+ *         x = w / scale
  *         if x < 0.0:
 */
-  __pyx_v_upper = __pyx_v_u;
+  if (__pyx_v_mirror) {
 
-  /* "skreg/bayes/_kernels.pyx":132
+    /* "skreg/bayes/_kernels.pyx":136
  * 
- *     upper = u
- *     if over_relaxed:             # <<<<<<<<<<<<<<
+ *     if mirror:
+ *         x = w / scale             # <<<<<<<<<<<<<<
  *         if x < 0.0:
- *             upper = 1.0
+ *             mass = total
 */
-  if (__pyx_v_over_relaxed) {
+    __pyx_v_x = (__pyx_v_w / __pyx_v_scale);
 
-    /* "skreg/bayes/_kernels.pyx":133
- *     upper = u
- *     if over_relaxed:
+    /* "skreg/bayes/_kernels.pyx":137
+ *     if mirror:
+ *         x = w / scale
  *         if x < 0.0:             # <<<<<<<<<<<<<<
- *             upper = 1.0
+ *             mass = total
  *             if behind > 0.0:
 */
     __pyx_t_1 = (__pyx_v_x < 0.0);
@@ -19744,20 +19861,20 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":134
- *     if over_relaxed:
+      /* "skreg/bayes/_kernels.pyx":138
+ *         x = w / scale
  *         if x < 0.0:
- *             upper = 1.0             # <<<<<<<<<<<<<<
+ *             mass = total             # <<<<<<<<<<<<<<
  *             if behind > 0.0:
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
 */
-      __pyx_v_upper = 1.0;
+      __pyx_v_mass = __pyx_v_total;
 
-      /* "skreg/bayes/_kernels.pyx":135
+      /* "skreg/bayes/_kernels.pyx":139
  *         if x < 0.0:
- *             upper = 1.0
+ *             mass = total
  *             if behind > 0.0:             # <<<<<<<<<<<<<<
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:
 */
       __pyx_t_1 = (__pyx_v_behind > 0.0);
@@ -19765,39 +19882,39 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
       if (__pyx_t_1) {
 
 
-        /* "skreg/bayes/_kernels.pyx":136
- *             upper = 1.0
+        /* "skreg/bayes/_kernels.pyx":140
+ *             mass = total
  *             if behind > 0.0:
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total             # <<<<<<<<<<<<<<
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)             # <<<<<<<<<<<<<<
  *         elif t_ahead >= 0.0:
- *             upper = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x) / total
+ *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)
 */
-        __pyx_v_upper = (__pyx_v_upper - (((__pyx_v_shrink * exp((__pyx_v_x * (__pyx_v_t_behind - (0.5 * __pyx_v_x))))) * __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t_behind - __pyx_v_x))) / __pyx_v_total));
+        __pyx_v_mass = (__pyx_v_mass - ((__pyx_v_shrink * exp((__pyx_v_x * (__pyx_v_t_behind - (0.5 * __pyx_v_x))))) * __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t_behind - __pyx_v_x))));
 
-        /* "skreg/bayes/_kernels.pyx":135
+        /* "skreg/bayes/_kernels.pyx":139
  *         if x < 0.0:
- *             upper = 1.0
+ *             mass = total
  *             if behind > 0.0:             # <<<<<<<<<<<<<<
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:
 */
       }
 
-      /* "skreg/bayes/_kernels.pyx":133
- *     upper = u
- *     if over_relaxed:
+      /* "skreg/bayes/_kernels.pyx":137
+ *     if mirror:
+ *         x = w / scale
  *         if x < 0.0:             # <<<<<<<<<<<<<<
- *             upper = 1.0
+ *             mass = total
  *             if behind > 0.0:
 */
       goto __pyx_L8;
     }
 
-    /* "skreg/bayes/_kernels.pyx":137
+    /* "skreg/bayes/_kernels.pyx":141
  *             if behind > 0.0:
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:             # <<<<<<<<<<<<<<
- *             upper = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x) / total
+ *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)
  *         else:
 */
     __pyx_t_1 = (__pyx_v_t_ahead >= 0.0);
@@ -19805,211 +19922,224 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":138
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+      /* "skreg/bayes/_kernels.pyx":142
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:
- *             upper = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x) / total             # <<<<<<<<<<<<<<
+ *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)             # <<<<<<<<<<<<<<
  *         else:
- *             upper = normal_tail(t_ahead + x) / total
+ *             mass = normal_mass(t_ahead + x)
 */
-      __pyx_v_upper = ((exp(((-__pyx_v_x) * (__pyx_v_t_ahead + (0.5 * __pyx_v_x)))) * __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t_ahead + __pyx_v_x))) / __pyx_v_total);
+      __pyx_v_mass = (exp(((-__pyx_v_x) * (__pyx_v_t_ahead + (0.5 * __pyx_v_x)))) * __pyx_f_5skreg_5bayes_8_kernels_mills((__pyx_v_t_ahead + __pyx_v_x)));
 
-      /* "skreg/bayes/_kernels.pyx":137
+      /* "skreg/bayes/_kernels.pyx":141
  *             if behind > 0.0:
- *                 upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+ *                 mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
  *         elif t_ahead >= 0.0:             # <<<<<<<<<<<<<<
- *             upper = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x) / total
+ *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)
  *         else:
 */
       goto __pyx_L8;
     }
 
-    /* "skreg/bayes/_kernels.pyx":140
- *             upper = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x) / total
+    /* "skreg/bayes/_kernels.pyx":144
+ *             mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)
  *         else:
- *             upper = normal_tail(t_ahead + x) / total             # <<<<<<<<<<<<<<
- *         upper = mirrored(upper, u)
- *     upper = fmax(upper, 1e-300)
+ *             mass = normal_mass(t_ahead + x)             # <<<<<<<<<<<<<<
+ *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
+ *         if mass < 0.0:
 */
     /*else*/ {
-      __pyx_v_upper = (__pyx_f_5skreg_5bayes_8_kernels_normal_tail((__pyx_v_t_ahead + __pyx_v_x)) / __pyx_v_total);
+      __pyx_v_mass = __pyx_f_5skreg_5bayes_8_kernels_normal_mass((__pyx_v_t_ahead + __pyx_v_x));
     }
     __pyx_L8:;
 
-    /* "skreg/bayes/_kernels.pyx":141
+    /* "skreg/bayes/_kernels.pyx":145
  *         else:
- *             upper = normal_tail(t_ahead + x) / total
- *         upper = mirrored(upper, u)             # <<<<<<<<<<<<<<
- *     upper = fmax(upper, 1e-300)
- * 
+ *             mass = normal_mass(t_ahead + x)
+ *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)             # <<<<<<<<<<<<<<
+ *         if mass < 0.0:
+ *             mass = -mass
 */
-    __pyx_v_upper = __pyx_f_5skreg_5bayes_8_kernels_mirrored(__pyx_v_upper, __pyx_v_u);
+    __pyx_v_mass = ((__pyx_v_total - __pyx_v_mass) + ((__pyx_v_5skreg_5bayes_8_kernels_BLUR * __pyx_v_total) * ((2.0 * __pyx_v_u) - 1.0)));
 
-    /* "skreg/bayes/_kernels.pyx":132
- * 
- *     upper = u
- *     if over_relaxed:             # <<<<<<<<<<<<<<
- *         if x < 0.0:
- *             upper = 1.0
+    /* "skreg/bayes/_kernels.pyx":146
+ *             mass = normal_mass(t_ahead + x)
+ *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
+ *         if mass < 0.0:             # <<<<<<<<<<<<<<
+ *             mass = -mass
+ *         elif mass > total:
 */
+    __pyx_t_1 = (__pyx_v_mass < 0.0);
+
+    if (__pyx_t_1) {
+
+
+      /* "skreg/bayes/_kernels.pyx":147
+ *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
+ *         if mass < 0.0:
+ *             mass = -mass             # <<<<<<<<<<<<<<
+ *         elif mass > total:
+ *             mass = 2.0 * total - mass
+*/
+      __pyx_v_mass = (-__pyx_v_mass);
+
+      /* "skreg/bayes/_kernels.pyx":146
+ *             mass = normal_mass(t_ahead + x)
+ *         mass = total - mass + BLUR * total * (2.0 * u - 1.0)
+ *         if mass < 0.0:             # <<<<<<<<<<<<<<
+ *             mass = -mass
+ *         elif mass > total:
+*/
+      goto __pyx_L10;
+    }
+
+    /* "skreg/bayes/_kernels.pyx":148
+ *         if mass < 0.0:
+ *             mass = -mass
+ *         elif mass > total:             # <<<<<<<<<<<<<<
+ *             mass = 2.0 * total - mass
+ *     else:
+*/
+    __pyx_t_1 = (__pyx_v_mass > __pyx_v_total);
+
+    if (__pyx_t_1) {
+
+
+      /* "skreg/bayes/_kernels.pyx":149
+ *             mass = -mass
+ *         elif mass > total:
+ *             mass = 2.0 * total - mass             # <<<<<<<<<<<<<<
+ *     else:
+ *         mass = u * total
+*/
+      __pyx_v_mass = ((2.0 * __pyx_v_total) - __pyx_v_mass);
+
+      /* "skreg/bayes/_kernels.pyx":148
+ *         if mass < 0.0:
+ *             mass = -mass
+ *         elif mass > total:             # <<<<<<<<<<<<<<
+ *             mass = 2.0 * total - mass
+ *     else:
+*/
+    }
+    __pyx_L10:;
+
+    /* "skreg/bayes/_kernels.pyx":135
+ *     total = ahead + behind
+ * 
+ *     if mirror:             # <<<<<<<<<<<<<<
+ *         x = w / scale
+ *         if x < 0.0:
+*/
+    goto __pyx_L7;
   }
 
-  /* "skreg/bayes/_kernels.pyx":142
- *             upper = normal_tail(t_ahead + x) / total
- *         upper = mirrored(upper, u)
- *     upper = fmax(upper, 1e-300)             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":151
+ *             mass = 2.0 * total - mass
+ *     else:
+ *         mass = u * total             # <<<<<<<<<<<<<<
  * 
- *     if upper * total < ahead:
+ *     if mass < ahead or behind == 0.0:
 */
-  __pyx_v_upper = fmax(__pyx_v_upper, 1e-300);
+  /*else*/ {
+    __pyx_v_mass = (__pyx_v_u * __pyx_v_total);
+  }
+  __pyx_L7:;
 
-  /* "skreg/bayes/_kernels.pyx":144
- *     upper = fmax(upper, 1e-300)
+  /* "skreg/bayes/_kernels.pyx":153
+ *         mass = u * total
  * 
- *     if upper * total < ahead:             # <<<<<<<<<<<<<<
- *         if t_ahead >= 0.0:
- *             x = invert_tail(t_ahead, upper * total / ahead)
+ *     if mass < ahead or behind == 0.0:             # <<<<<<<<<<<<<<
+ *         mass = larger(smaller(mass, ahead), SMALLEST)
+ *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)
 */
-  __pyx_t_1 = ((__pyx_v_upper * __pyx_v_total) < __pyx_v_ahead);
+  __pyx_t_2 = (__pyx_v_mass < __pyx_v_ahead);
 
+  if (!__pyx_t_2) {
+
+  } else {
+
+    __pyx_t_1 = __pyx_t_2;
+
+    goto __pyx_L12_bool_binop_done;
+  }
+  __pyx_t_2 = (__pyx_v_behind == 0.0);
+
+
+  __pyx_t_1 = __pyx_t_2;
+
+  __pyx_L12_bool_binop_done:;
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":145
+    /* "skreg/bayes/_kernels.pyx":154
  * 
- *     if upper * total < ahead:
- *         if t_ahead >= 0.0:             # <<<<<<<<<<<<<<
- *             x = invert_tail(t_ahead, upper * total / ahead)
- *         else:
+ *     if mass < ahead or behind == 0.0:
+ *         mass = larger(smaller(mass, ahead), SMALLEST)             # <<<<<<<<<<<<<<
+ *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)
+ *     else:
+*/
+    __pyx_v_mass = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_v_mass, __pyx_v_ahead), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST);
+
+    /* "skreg/bayes/_kernels.pyx":155
+ *     if mass < ahead or behind == 0.0:
+ *         mass = larger(smaller(mass, ahead), SMALLEST)
+ *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)             # <<<<<<<<<<<<<<
+ *     else:
+ *         x = -invert_mass(t_behind, smaller((total - mass) / shrink, behind / shrink))
 */
     __pyx_t_1 = (__pyx_v_t_ahead >= 0.0);
 
     if (__pyx_t_1) {
 
+      __pyx_t_4 = __pyx_f_5skreg_5bayes_8_kernels_invert_mass(__pyx_v_t_ahead, __pyx_v_mass);
+    } else {
 
-      /* "skreg/bayes/_kernels.pyx":146
- *     if upper * total < ahead:
- *         if t_ahead >= 0.0:
- *             x = invert_tail(t_ahead, upper * total / ahead)             # <<<<<<<<<<<<<<
- *         else:
- *             z = upper * total / ROOT_TWO_PI  # ((x + t))
-*/
-      __pyx_v_x = __pyx_f_5skreg_5bayes_8_kernels_invert_tail(__pyx_v_t_ahead, ((__pyx_v_upper * __pyx_v_total) / __pyx_v_ahead));
-
-      /* "skreg/bayes/_kernels.pyx":145
- * 
- *     if upper * total < ahead:
- *         if t_ahead >= 0.0:             # <<<<<<<<<<<<<<
- *             x = invert_tail(t_ahead, upper * total / ahead)
- *         else:
-*/
-      goto __pyx_L11;
+      __pyx_t_4 = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_f_5skreg_5bayes_8_kernels_invert_normal_mass(__pyx_v_mass) - __pyx_v_t_ahead), 0.0);
     }
 
-    /* "skreg/bayes/_kernels.pyx":148
- *             x = invert_tail(t_ahead, upper * total / ahead)
- *         else:
- *             z = upper * total / ROOT_TWO_PI  # ((x + t))             # <<<<<<<<<<<<<<
- *             if z <= 0.5:
- *                 x = quantile(sqrt(-2.0 * log(z))) - t_ahead
-*/
-    /*else*/ {
-      __pyx_v_z = ((__pyx_v_upper * __pyx_v_total) / __pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI);
+    __pyx_v_x = __pyx_t_4;
 
-      /* "skreg/bayes/_kernels.pyx":149
- *         else:
- *             z = upper * total / ROOT_TWO_PI  # ((x + t))
- *             if z <= 0.5:             # <<<<<<<<<<<<<<
- *                 x = quantile(sqrt(-2.0 * log(z))) - t_ahead
- *             else:
-*/
-      __pyx_t_1 = (__pyx_v_z <= 0.5);
-
-      if (__pyx_t_1) {
-
-
-        /* "skreg/bayes/_kernels.pyx":150
- *             z = upper * total / ROOT_TWO_PI  # ((x + t))
- *             if z <= 0.5:
- *                 x = quantile(sqrt(-2.0 * log(z))) - t_ahead             # <<<<<<<<<<<<<<
- *             else:
- *                 x = -quantile(sqrt(-2.0 * log(fmax(1.0 - z, 1e-17)))) - t_ahead
-*/
-        __pyx_v_x = (__pyx_f_5skreg_5bayes_8_kernels_quantile(sqrt((-2.0 * log(__pyx_v_z)))) - __pyx_v_t_ahead);
-
-        /* "skreg/bayes/_kernels.pyx":149
- *         else:
- *             z = upper * total / ROOT_TWO_PI  # ((x + t))
- *             if z <= 0.5:             # <<<<<<<<<<<<<<
- *                 x = quantile(sqrt(-2.0 * log(z))) - t_ahead
- *             else:
-*/
-        goto __pyx_L12;
-      }
-
-      /* "skreg/bayes/_kernels.pyx":152
- *                 x = quantile(sqrt(-2.0 * log(z))) - t_ahead
- *             else:
- *                 x = -quantile(sqrt(-2.0 * log(fmax(1.0 - z, 1e-17)))) - t_ahead             # <<<<<<<<<<<<<<
- *             x = fmax(x, 0.0)
- *     else:
-*/
-      /*else*/ {
-        __pyx_v_x = ((-__pyx_f_5skreg_5bayes_8_kernels_quantile(sqrt((-2.0 * log(fmax((1.0 - __pyx_v_z), 1e-17)))))) - __pyx_v_t_ahead);
-      }
-      __pyx_L12:;
-
-      /* "skreg/bayes/_kernels.pyx":153
- *             else:
- *                 x = -quantile(sqrt(-2.0 * log(fmax(1.0 - z, 1e-17)))) - t_ahead
- *             x = fmax(x, 0.0)             # <<<<<<<<<<<<<<
- *     else:
- *         x = -invert_tail(t_behind, fmin((1.0 - upper) * total / behind, 1.0))
-*/
-      __pyx_v_x = fmax(__pyx_v_x, 0.0);
-    }
-    __pyx_L11:;
-
-    /* "skreg/bayes/_kernels.pyx":144
- *     upper = fmax(upper, 1e-300)
+    /* "skreg/bayes/_kernels.pyx":153
+ *         mass = u * total
  * 
- *     if upper * total < ahead:             # <<<<<<<<<<<<<<
- *         if t_ahead >= 0.0:
- *             x = invert_tail(t_ahead, upper * total / ahead)
+ *     if mass < ahead or behind == 0.0:             # <<<<<<<<<<<<<<
+ *         mass = larger(smaller(mass, ahead), SMALLEST)
+ *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)
 */
-    goto __pyx_L10;
+    goto __pyx_L11;
   }
 
-  /* "skreg/bayes/_kernels.pyx":155
- *             x = fmax(x, 0.0)
+  /* "skreg/bayes/_kernels.pyx":157
+ *         x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)
  *     else:
- *         x = -invert_tail(t_behind, fmin((1.0 - upper) * total / behind, 1.0))             # <<<<<<<<<<<<<<
- *     return sign * x * sigma / root
+ *         x = -invert_mass(t_behind, smaller((total - mass) / shrink, behind / shrink))             # <<<<<<<<<<<<<<
+ *     return sign * x * scale
  * 
 */
   /*else*/ {
-    __pyx_v_x = (-__pyx_f_5skreg_5bayes_8_kernels_invert_tail(__pyx_v_t_behind, fmin((((1.0 - __pyx_v_upper) * __pyx_v_total) / __pyx_v_behind), 1.0)));
+    __pyx_v_x = (-__pyx_f_5skreg_5bayes_8_kernels_invert_mass(__pyx_v_t_behind, __pyx_f_5skreg_5bayes_8_kernels_smaller(((__pyx_v_total - __pyx_v_mass) / __pyx_v_shrink), (__pyx_v_behind / __pyx_v_shrink))));
   }
-  __pyx_L10:;
+  __pyx_L11:;
 
-  /* "skreg/bayes/_kernels.pyx":156
+  /* "skreg/bayes/_kernels.pyx":158
  *     else:
- *         x = -invert_tail(t_behind, fmin((1.0 - upper) * total / behind, 1.0))
- *     return sign * x * sigma / root             # <<<<<<<<<<<<<<
+ *         x = -invert_mass(t_behind, smaller((total - mass) / shrink, behind / shrink))
+ *     return sign * x * scale             # <<<<<<<<<<<<<<
  * 
  * 
 */
   {
 
-    __pyx_r = (((__pyx_v_sign * __pyx_v_x) * __pyx_v_sigma) / __pyx_v_root);
+    __pyx_r = ((__pyx_v_sign * __pyx_v_x) * __pyx_v_scale);
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":101
+  /* "skreg/bayes/_kernels.pyx":109
  * 
  * 
  * cdef inline double site(             # <<<<<<<<<<<<<<
- *     double r, double root, double sigma, double l1, bint positive, double w, double u, bint over_relaxed
+ *     double r, double scale, double precision, double l1, bint positive, double w, double u, bint mirror
  * ) noexcept nogil:
 */
 
@@ -20026,17 +20156,15 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
 
 
 
-
-
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":192
+/* "skreg/bayes/_kernels.pyx":197
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took
  * 
  *     def __init__(             # <<<<<<<<<<<<<<
  *         self, *, matrix, rows, curvature, l1, l2, positive, contract, shape, scale, prior_variance, n_penalized,
- *         net_ratio, net_count, centres, centre_states, centre_half, w, variance,
+ *         net_ratio, net_count, centres, centre_states, centre_half, inverse, rank, w, variance,
 */
 
 /* Python wrapper */
@@ -20070,13 +20198,15 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   PyObject *__pyx_v_centres = 0;
   PyObject *__pyx_v_centre_states = 0;
   PyObject *__pyx_v_centre_half = 0;
+  PyObject *__pyx_v_inverse = 0;
+  PyObject *__pyx_v_rank = 0;
   PyObject *__pyx_v_w = 0;
   PyObject *__pyx_v_variance = 0;
   #if !CYTHON_VECTORCALL_TPNEW
   CYTHON_UNUSED Py_ssize_t __pyx_nargs;
   #endif
   CYTHON_UNUSED PyObject *const *__pyx_kwvalues;
-  PyObject* values[18] = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0};
+  PyObject* values[20] = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0};
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
@@ -20092,22 +20222,22 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   #endif
   __pyx_kwvalues = __Pyx_KwValues_FASTCALL_TPNEW(__pyx_args, __pyx_nargs);
   {
-    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_matrix,&__pyx_mstate_global->__pyx_n_u_rows,&__pyx_mstate_global->__pyx_n_u_curvature,&__pyx_mstate_global->__pyx_n_u_l1,&__pyx_mstate_global->__pyx_n_u_l2,&__pyx_mstate_global->__pyx_n_u_positive,&__pyx_mstate_global->__pyx_n_u_contract,&__pyx_mstate_global->__pyx_n_u_shape,&__pyx_mstate_global->__pyx_n_u_scale,&__pyx_mstate_global->__pyx_n_u_prior_variance,&__pyx_mstate_global->__pyx_n_u_n_penalized,&__pyx_mstate_global->__pyx_n_u_net_ratio,&__pyx_mstate_global->__pyx_n_u_net_count,&__pyx_mstate_global->__pyx_n_u_centres,&__pyx_mstate_global->__pyx_n_u_centre_states,&__pyx_mstate_global->__pyx_n_u_centre_half,&__pyx_mstate_global->__pyx_n_u_w,&__pyx_mstate_global->__pyx_n_u_variance,0};
+    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_matrix,&__pyx_mstate_global->__pyx_n_u_rows,&__pyx_mstate_global->__pyx_n_u_curvature,&__pyx_mstate_global->__pyx_n_u_l1,&__pyx_mstate_global->__pyx_n_u_l2,&__pyx_mstate_global->__pyx_n_u_positive,&__pyx_mstate_global->__pyx_n_u_contract,&__pyx_mstate_global->__pyx_n_u_shape,&__pyx_mstate_global->__pyx_n_u_scale,&__pyx_mstate_global->__pyx_n_u_prior_variance,&__pyx_mstate_global->__pyx_n_u_n_penalized,&__pyx_mstate_global->__pyx_n_u_net_ratio,&__pyx_mstate_global->__pyx_n_u_net_count,&__pyx_mstate_global->__pyx_n_u_centres,&__pyx_mstate_global->__pyx_n_u_centre_states,&__pyx_mstate_global->__pyx_n_u_centre_half,&__pyx_mstate_global->__pyx_n_u_inverse,&__pyx_mstate_global->__pyx_n_u_rank,&__pyx_mstate_global->__pyx_n_u_w,&__pyx_mstate_global->__pyx_n_u_variance,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 192, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 197, __pyx_L3_error)
     if (likely(__pyx_kwds_len > 0)) {
       switch (__pyx_nargs) {
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, 0, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 192, __pyx_L3_error)
-      for (Py_ssize_t i = 0; i < 18; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseKeywordRequired("__init__", *(__pyx_pyargnames[i - 0])); __PYX_ERR(0, 192, __pyx_L3_error) }
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, 0, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 197, __pyx_L3_error)
+      for (Py_ssize_t i = 0; i < 20; i++) {
+        if (unlikely(!values[i])) { __Pyx_RaiseKeywordRequired("__init__", *(__pyx_pyargnames[i - 0])); __PYX_ERR(0, 197, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 0)) {
       goto __pyx_L5_argtuple_error;
     } else {
-      __Pyx_RaiseKeywordRequired("__init__", __pyx_mstate_global->__pyx_n_u_matrix); __PYX_ERR(0, 192, __pyx_L3_error)
+      __Pyx_RaiseKeywordRequired("__init__", __pyx_mstate_global->__pyx_n_u_matrix); __PYX_ERR(0, 197, __pyx_L3_error)
     }
     __pyx_v_matrix = values[0];
     __pyx_v_rows = values[1];
@@ -20125,12 +20255,14 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
     __pyx_v_centres = values[13];
     __pyx_v_centre_states = values[14];
     __pyx_v_centre_half = values[15];
-    __pyx_v_w = values[16];
-    __pyx_v_variance = values[17];
+    __pyx_v_inverse = values[16];
+    __pyx_v_rank = values[17];
+    __pyx_v_w = values[18];
+    __pyx_v_variance = values[19];
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 0, 0, __pyx_nargs); __PYX_ERR(0, 192, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 0, 0, __pyx_nargs); __PYX_ERR(0, 197, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -20141,7 +20273,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return -1;
   __pyx_L4_argument_unpacking_done:;
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_matrix, __pyx_v_rows, __pyx_v_curvature, __pyx_v_l1, __pyx_v_l2, __pyx_v_positive, __pyx_v_contract, __pyx_v_shape, __pyx_v_scale, __pyx_v_prior_variance, __pyx_v_n_penalized, __pyx_v_net_ratio, __pyx_v_net_count, __pyx_v_centres, __pyx_v_centre_states, __pyx_v_centre_half, __pyx_v_w, __pyx_v_variance);
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_matrix, __pyx_v_rows, __pyx_v_curvature, __pyx_v_l1, __pyx_v_l2, __pyx_v_positive, __pyx_v_contract, __pyx_v_shape, __pyx_v_scale, __pyx_v_prior_variance, __pyx_v_n_penalized, __pyx_v_net_ratio, __pyx_v_net_count, __pyx_v_centres, __pyx_v_centre_states, __pyx_v_centre_half, __pyx_v_inverse, __pyx_v_rank, __pyx_v_w, __pyx_v_variance);
 
   /* function exit code */
   for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
@@ -20151,375 +20283,574 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   return __pyx_r;
 }
 
-static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_matrix, PyObject *__pyx_v_rows, PyObject *__pyx_v_curvature, PyObject *__pyx_v_l1, PyObject *__pyx_v_l2, PyObject *__pyx_v_positive, PyObject *__pyx_v_contract, PyObject *__pyx_v_shape, PyObject *__pyx_v_scale, PyObject *__pyx_v_prior_variance, PyObject *__pyx_v_n_penalized, PyObject *__pyx_v_net_ratio, PyObject *__pyx_v_net_count, PyObject *__pyx_v_centres, PyObject *__pyx_v_centre_states, PyObject *__pyx_v_centre_half, PyObject *__pyx_v_w, PyObject *__pyx_v_variance) {
+static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_matrix, PyObject *__pyx_v_rows, PyObject *__pyx_v_curvature, PyObject *__pyx_v_l1, PyObject *__pyx_v_l2, PyObject *__pyx_v_positive, PyObject *__pyx_v_contract, PyObject *__pyx_v_shape, PyObject *__pyx_v_scale, PyObject *__pyx_v_prior_variance, PyObject *__pyx_v_n_penalized, PyObject *__pyx_v_net_ratio, PyObject *__pyx_v_net_count, PyObject *__pyx_v_centres, PyObject *__pyx_v_centre_states, PyObject *__pyx_v_centre_half, PyObject *__pyx_v_inverse, PyObject *__pyx_v_rank, PyObject *__pyx_v_w, PyObject *__pyx_v_variance) {
   int __pyx_r;
   __Pyx_RefNannyDeclarations
   __Pyx_memviewslice __pyx_t_1 = { 0, 0, { 0 }, { 0 }, { 0 } };
   int __pyx_t_2;
   __Pyx_memviewslice __pyx_t_3 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  __Pyx_memviewslice __pyx_t_4 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  enum __pyx_t_5skreg_5bayes_8_kernels_Contract __pyx_t_5;
-  double __pyx_t_6;
-  double __pyx_t_7;
-  PyObject *__pyx_t_8 = NULL;
-  __Pyx_memviewslice __pyx_t_9 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  __Pyx_memviewslice __pyx_t_10 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  PyObject *__pyx_t_11 = NULL;
-  int __pyx_t_12;
-  int __pyx_t_13;
-  PyObject *__pyx_t_14 = NULL;
+  int __pyx_t_4;
+  __Pyx_memviewslice __pyx_t_5 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_6 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  enum __pyx_t_5skreg_5bayes_8_kernels_Contract __pyx_t_7;
+  double __pyx_t_8;
+  double __pyx_t_9;
+  PyObject *__pyx_t_10 = NULL;
+  __Pyx_memviewslice __pyx_t_11 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_12 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  PyObject *__pyx_t_13 = NULL;
+  int __pyx_t_14;
   PyObject *__pyx_t_15 = NULL;
-  size_t __pyx_t_16;
-  __Pyx_memviewslice __pyx_t_17 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  PyObject *__pyx_t_18 = NULL;
-  PyObject *(*__pyx_t_19)(PyObject *);
-  __Pyx_memviewslice __pyx_t_20 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  PyObject *__pyx_t_16 = NULL;
+  size_t __pyx_t_17;
+  __Pyx_memviewslice __pyx_t_18 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  PyObject *__pyx_t_19 = NULL;
+  PyObject *(*__pyx_t_20)(PyObject *);
+  __Pyx_memviewslice __pyx_t_21 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_22 = { 0, 0, { 0 }, { 0 }, { 0 } };
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("__init__", 0);
 
-  /* "skreg/bayes/_kernels.pyx":196
- *         net_ratio, net_count, centres, centre_states, centre_half, w, variance,
+  /* "skreg/bayes/_kernels.pyx":201
+ *         net_ratio, net_count, centres, centre_states, centre_half, inverse, rank, w, variance,
  *     ):
+ *         self.inverse, self.rank = inverse, rank             # <<<<<<<<<<<<<<
+ *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
+ *         self.l1, self.l2, self.positive = l1, l2, positive
+*/
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_inverse, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 201, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_v_rank); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 201, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->inverse, 0);
+  __pyx_v_self->inverse = __pyx_t_1;
+  __pyx_t_1.memview = NULL;
+  __pyx_t_1.data = NULL;
+  __pyx_v_self->rank = __pyx_t_2;
+
+  /* "skreg/bayes/_kernels.pyx":202
+ *     ):
+ *         self.inverse, self.rank = inverse, rank
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature             # <<<<<<<<<<<<<<
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale
 */
-  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_matrix, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 196, __pyx_L1_error)
-  __pyx_t_2 = __Pyx_PyObject_IsTrue(__pyx_v_rows); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 196, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_curvature, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 196, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_matrix, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_rows); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_curvature, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->matrix, 0);
-  __pyx_v_self->matrix = __pyx_t_1;
-  __pyx_t_1.memview = NULL;
-  __pyx_t_1.data = NULL;
-  __pyx_v_self->rows = __pyx_t_2;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->curvature, 0);
-  __pyx_v_self->curvature = __pyx_t_3;
+  __pyx_v_self->matrix = __pyx_t_3;
   __pyx_t_3.memview = NULL;
   __pyx_t_3.data = NULL;
+  __pyx_v_self->rows = __pyx_t_4;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->curvature, 0);
+  __pyx_v_self->curvature = __pyx_t_5;
+  __pyx_t_5.memview = NULL;
+  __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":197
- *     ):
+  /* "skreg/bayes/_kernels.pyx":203
+ *         self.inverse, self.rank = inverse, rank
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive             # <<<<<<<<<<<<<<
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
 */
-  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l1, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 197, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l2, 0); if (unlikely(!__pyx_t_4.memview)) __PYX_ERR(0, 197, __pyx_L1_error)
-  __pyx_t_2 = __Pyx_PyObject_IsTrue(__pyx_v_positive); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 197, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l1, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l2, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_positive); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->l1, 0);
-  __pyx_v_self->l1 = __pyx_t_3;
-  __pyx_t_3.memview = NULL;
-  __pyx_t_3.data = NULL;
+  __pyx_v_self->l1 = __pyx_t_5;
+  __pyx_t_5.memview = NULL;
+  __pyx_t_5.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->l2, 0);
-  __pyx_v_self->l2 = __pyx_t_4;
-  __pyx_t_4.memview = NULL;
-  __pyx_t_4.data = NULL;
-  __pyx_v_self->positive = __pyx_t_2;
+  __pyx_v_self->l2 = __pyx_t_6;
+  __pyx_t_6.memview = NULL;
+  __pyx_t_6.data = NULL;
+  __pyx_v_self->positive = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":198
+  /* "skreg/bayes/_kernels.pyx":204
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale             # <<<<<<<<<<<<<<
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count
 */
-  __pyx_t_5 = ((enum __pyx_t_5skreg_5bayes_8_kernels_Contract)__Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(__pyx_v_contract)); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 198, __pyx_L1_error)
-  __pyx_t_6 = __Pyx_PyFloat_AsDouble(__pyx_v_shape); if (unlikely((__pyx_t_6 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 198, __pyx_L1_error)
-  __pyx_t_7 = __Pyx_PyFloat_AsDouble(__pyx_v_scale); if (unlikely((__pyx_t_7 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 198, __pyx_L1_error)
-  __pyx_v_self->contract = __pyx_t_5;
-  __pyx_v_self->shape = __pyx_t_6;
-  __pyx_v_self->scale = __pyx_t_7;
+  __pyx_t_7 = ((enum __pyx_t_5skreg_5bayes_8_kernels_Contract)__Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(__pyx_v_contract)); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_shape); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_scale); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_v_self->contract = __pyx_t_7;
+  __pyx_v_self->shape = __pyx_t_8;
+  __pyx_v_self->scale = __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":199
+  /* "skreg/bayes/_kernels.pyx":205
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized             # <<<<<<<<<<<<<<
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
 */
-  __pyx_t_7 = __Pyx_PyFloat_AsDouble(__pyx_v_prior_variance); if (unlikely((__pyx_t_7 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 199, __pyx_L1_error)
-  __pyx_t_8 = __Pyx_PyNumber_Multiply_float_object(__pyx_mstate_global->__pyx_float_0_5, __pyx_v_n_penalized); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 199, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_8);
-  __pyx_t_6 = __Pyx_PyFloat_AsDouble(__pyx_t_8); if (unlikely((__pyx_t_6 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 199, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
-  __pyx_v_self->prior_variance = __pyx_t_7;
-  __pyx_v_self->half_penalized = __pyx_t_6;
+  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_prior_variance); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyNumber_Multiply_float_object(__pyx_mstate_global->__pyx_float_0_5, __pyx_v_n_penalized); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 205, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_10);
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_t_10); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __pyx_v_self->prior_variance = __pyx_t_9;
+  __pyx_v_self->half_penalized = __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":200
+  /* "skreg/bayes/_kernels.pyx":206
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count             # <<<<<<<<<<<<<<
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
 */
-  __pyx_t_4 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_ratio, 0); if (unlikely(!__pyx_t_4.memview)) __PYX_ERR(0, 200, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_count, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 200, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_ratio, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_count, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 206, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->net_ratio, 0);
-  __pyx_v_self->net_ratio = __pyx_t_4;
-  __pyx_t_4.memview = NULL;
-  __pyx_t_4.data = NULL;
+  __pyx_v_self->net_ratio = __pyx_t_6;
+  __pyx_t_6.memview = NULL;
+  __pyx_t_6.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->net_count, 0);
-  __pyx_v_self->net_count = __pyx_t_3;
-  __pyx_t_3.memview = NULL;
-  __pyx_t_3.data = NULL;
+  __pyx_v_self->net_count = __pyx_t_5;
+  __pyx_t_5.memview = NULL;
+  __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":201
+  /* "skreg/bayes/_kernels.pyx":207
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half             # <<<<<<<<<<<<<<
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance
 */
-  __pyx_t_9 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centres, 0); if (unlikely(!__pyx_t_9.memview)) __PYX_ERR(0, 201, __pyx_L1_error)
-  __pyx_t_10 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centre_states, 0); if (unlikely(!__pyx_t_10.memview)) __PYX_ERR(0, 201, __pyx_L1_error)
-  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_centre_half, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 201, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centres, 0); if (unlikely(!__pyx_t_11.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_12 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centre_states, 0); if (unlikely(!__pyx_t_12.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_centre_half, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->centres, 0);
-  __pyx_v_self->centres = __pyx_t_9;
-  __pyx_t_9.memview = NULL;
-  __pyx_t_9.data = NULL;
+  __pyx_v_self->centres = __pyx_t_11;
+  __pyx_t_11.memview = NULL;
+  __pyx_t_11.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->centre_states, 0);
-  __pyx_v_self->centre_states = __pyx_t_10;
-  __pyx_t_10.memview = NULL;
-  __pyx_t_10.data = NULL;
+  __pyx_v_self->centre_states = __pyx_t_12;
+  __pyx_t_12.memview = NULL;
+  __pyx_t_12.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->centre_half, 0);
-  __pyx_v_self->centre_half = __pyx_t_3;
-  __pyx_t_3.memview = NULL;
-  __pyx_t_3.data = NULL;
+  __pyx_v_self->centre_half = __pyx_t_5;
+  __pyx_t_5.memview = NULL;
+  __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":202
+  /* "skreg/bayes/_kernels.pyx":208
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]             # <<<<<<<<<<<<<<
  *         self.w, self.variance = np.array(w), variance
- *         self.state, self.direction_state = np.empty((2, self.size))
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
 */
-  __pyx_t_8 = __Pyx_PyObject_GetAttrStr(__pyx_v_curvature, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 202, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_8);
-  __pyx_t_11 = __Pyx_GetItemInt(__pyx_t_8, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 202, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_11);
-  __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
-  __pyx_t_12 = __Pyx_PyLong_As_int(__pyx_t_11); if (unlikely((__pyx_t_12 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
-  __pyx_t_11 = __Pyx_PyObject_GetAttrStr(__pyx_v_matrix, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 202, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_11);
-  __pyx_t_8 = __Pyx_GetItemInt(__pyx_t_11, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 202, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_8);
-  __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
-  __pyx_t_13 = __Pyx_PyLong_As_int(__pyx_t_8); if (unlikely((__pyx_t_13 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
-  __pyx_v_self->p = __pyx_t_12;
-  __pyx_v_self->size = __pyx_t_13;
+  __pyx_t_10 = __Pyx_PyObject_GetAttrStr(__pyx_v_curvature, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_10);
+  __pyx_t_13 = __Pyx_GetItemInt(__pyx_t_10, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_t_13); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 208, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_v_matrix, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __pyx_t_10 = __Pyx_GetItemInt(__pyx_t_13, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_10);
+  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+  __pyx_t_14 = __Pyx_PyLong_As_int(__pyx_t_10); if (unlikely((__pyx_t_14 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 208, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __pyx_v_self->p = __pyx_t_2;
+  __pyx_v_self->size = __pyx_t_14;
 
-  /* "skreg/bayes/_kernels.pyx":203
+  /* "skreg/bayes/_kernels.pyx":209
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance             # <<<<<<<<<<<<<<
- *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.direction = np.empty(self.p)
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
+ *         self.base, self.direction = np.empty((2, self.p))
 */
-  __pyx_t_11 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_14, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_14)) __PYX_ERR(0, 203, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_14);
-  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_14, __pyx_mstate_global->__pyx_n_u_array); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_13 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __Pyx_DECREF(__pyx_t_14); __pyx_t_14 = 0;
-  __pyx_t_16 = 1;
+  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_array); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_16);
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
-  if (unlikely(PyMethod_Check(__pyx_t_15))) {
-    __pyx_t_11 = PyMethod_GET_SELF(__pyx_t_15);
-    assert(__pyx_t_11);
-    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_15);
-    __Pyx_INCREF(__pyx_t_11);
+  if (unlikely(PyMethod_Check(__pyx_t_16))) {
+    __pyx_t_13 = PyMethod_GET_SELF(__pyx_t_16);
+    assert(__pyx_t_13);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_16);
+    __Pyx_INCREF(__pyx_t_13);
     __Pyx_INCREF(__pyx__function);
-    __Pyx_DECREF_SET(__pyx_t_15, __pyx__function);
-    __pyx_t_16 = 0;
+    __Pyx_DECREF_SET(__pyx_t_16, __pyx__function);
+    __pyx_t_17 = 0;
   }
   #endif
   {
-    PyObject *__pyx_callargs[2] = {__pyx_t_11, __pyx_v_w};
-    __pyx_t_8 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_15, __pyx_callargs+__pyx_t_16, (2-__pyx_t_16) | (__pyx_t_16*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
-    __Pyx_XDECREF(__pyx_t_11); __pyx_t_11 = 0;
-    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-    if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 203, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_8);
+    PyObject *__pyx_callargs[2] = {__pyx_t_13, __pyx_v_w};
+    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_16, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
+    __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_10);
   }
-  __pyx_t_17 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_8, PyBUF_WRITABLE); if (unlikely(!__pyx_t_17.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
-  __pyx_t_6 = __Pyx_PyFloat_AsDouble(__pyx_v_variance); if (unlikely((__pyx_t_6 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_variance); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->w, 0);
-  __pyx_v_self->w = __pyx_t_17;
-  __pyx_t_17.memview = NULL;
-  __pyx_t_17.data = NULL;
-  __pyx_v_self->variance = __pyx_t_6;
+  __pyx_v_self->w = __pyx_t_18;
+  __pyx_t_18.memview = NULL;
+  __pyx_t_18.data = NULL;
+  __pyx_v_self->variance = __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":204
+  /* "skreg/bayes/_kernels.pyx":210
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance
- *         self.state, self.direction_state = np.empty((2, self.size))             # <<<<<<<<<<<<<<
- *         self.direction = np.empty(self.p)
- *         self.refresh()
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))             # <<<<<<<<<<<<<<
+ *         self.base, self.direction = np.empty((2, self.p))
+ *         self.zero = np.zeros(self.size)
 */
-  __pyx_t_15 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_11, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_11);
-  __pyx_t_14 = __Pyx_PyObject_GetAttrStr(__pyx_t_11, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_14)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_14);
-  __Pyx_DECREF(__pyx_t_11); __pyx_t_11 = 0;
-  __pyx_t_11 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_11)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_11);
-  __pyx_t_18 = PyTuple_New(2); if (unlikely(!__pyx_t_18)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_18);
-  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_18, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 204, __pyx_L1_error);
-  __Pyx_GIVEREF(__pyx_t_11);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_18, 1, __pyx_t_11) != (0)) __PYX_ERR(0, 204, __pyx_L1_error);
-  __pyx_t_11 = 0;
-  __pyx_t_16 = 1;
+  __pyx_t_16 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_15);
+  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+  __pyx_t_13 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __pyx_t_19 = PyTuple_New(2); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_19);
+  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_3);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_3);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 0, __pyx_mstate_global->__pyx_int_3) != (0)) __PYX_ERR(0, 210, __pyx_L1_error);
+  __Pyx_GIVEREF(__pyx_t_13);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 1, __pyx_t_13) != (0)) __PYX_ERR(0, 210, __pyx_L1_error);
+  __pyx_t_13 = 0;
+  __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
-  if (unlikely(PyMethod_Check(__pyx_t_14))) {
-    __pyx_t_15 = PyMethod_GET_SELF(__pyx_t_14);
-    assert(__pyx_t_15);
-    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_14);
-    __Pyx_INCREF(__pyx_t_15);
+  if (unlikely(PyMethod_Check(__pyx_t_15))) {
+    __pyx_t_16 = PyMethod_GET_SELF(__pyx_t_15);
+    assert(__pyx_t_16);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_15);
+    __Pyx_INCREF(__pyx_t_16);
     __Pyx_INCREF(__pyx__function);
-    __Pyx_DECREF_SET(__pyx_t_14, __pyx__function);
-    __pyx_t_16 = 0;
+    __Pyx_DECREF_SET(__pyx_t_15, __pyx__function);
+    __pyx_t_17 = 0;
   }
   #endif
   {
-    PyObject *__pyx_callargs[2] = {__pyx_t_15, __pyx_t_18};
-    __pyx_t_8 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_14, __pyx_callargs+__pyx_t_16, (2-__pyx_t_16) | (__pyx_t_16*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
-    __Pyx_XDECREF(__pyx_t_15); __pyx_t_15 = 0;
-    __Pyx_DECREF(__pyx_t_18); __pyx_t_18 = 0;
-    __Pyx_DECREF(__pyx_t_14); __pyx_t_14 = 0;
-    if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 204, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_8);
+    PyObject *__pyx_callargs[2] = {__pyx_t_16, __pyx_t_19};
+    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_15, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
+    __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
+    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_10);
   }
-  if ((likely(PyTuple_CheckExact(__pyx_t_8))) || (PyList_CheckExact(__pyx_t_8))) {
-    PyObject* sequence = __pyx_t_8;
+  if ((likely(PyTuple_CheckExact(__pyx_t_10))) || (PyList_CheckExact(__pyx_t_10))) {
+    PyObject* sequence = __pyx_t_10;
+    Py_ssize_t size = __Pyx_PySequence_SIZE(sequence);
+    if (unlikely(size != 3)) {
+      if (size > 3) __Pyx_RaiseTooManyValuesError(3);
+      else if (size >= 0) __Pyx_RaiseNeedMoreValuesError(size);
+      __PYX_ERR(0, 210, __pyx_L1_error)
+    }
+    #if CYTHON_ASSUME_SAFE_MACROS && !CYTHON_AVOID_BORROWED_REFS
+    if (likely(PyTuple_CheckExact(sequence))) {
+      __pyx_t_15 = PyTuple_GET_ITEM(sequence, 0);
+      __Pyx_INCREF(__pyx_t_15);
+      __pyx_t_19 = PyTuple_GET_ITEM(sequence, 1);
+      __Pyx_INCREF(__pyx_t_19);
+      __pyx_t_16 = PyTuple_GET_ITEM(sequence, 2);
+      __Pyx_INCREF(__pyx_t_16);
+    } else {
+      __pyx_t_15 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_15);
+      __pyx_t_19 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_19);
+      __pyx_t_16 = __Pyx_PyList_GET_ITEM_REF(sequence, 2, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_16);
+    }
+    #else
+    __pyx_t_15 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_15);
+    __pyx_t_19 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_19);
+    __pyx_t_16 = __Pyx_PySequence_ITEM(sequence, 2); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_16);
+    #endif
+    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  } else {
+    Py_ssize_t index = -1;
+    __pyx_t_13 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_13);
+    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+    __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_13);
+    index = 0; __pyx_t_15 = __pyx_t_20(__pyx_t_13); if (unlikely(!__pyx_t_15)) goto __pyx_L3_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_15);
+    index = 1; __pyx_t_19 = __pyx_t_20(__pyx_t_13); if (unlikely(!__pyx_t_19)) goto __pyx_L3_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_19);
+    index = 2; __pyx_t_16 = __pyx_t_20(__pyx_t_13); if (unlikely(!__pyx_t_16)) goto __pyx_L3_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_16);
+    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_13), 3) < (0)) __PYX_ERR(0, 210, __pyx_L1_error)
+    __pyx_t_20 = NULL;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    goto __pyx_L4_unpacking_done;
+    __pyx_L3_unpacking_failed:;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __pyx_t_20 = NULL;
+    if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
+    __PYX_ERR(0, 210, __pyx_L1_error)
+    __pyx_L4_unpacking_done:;
+  }
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_19, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
+  __pyx_t_22 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_16, PyBUF_WRITABLE); if (unlikely(!__pyx_t_22.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->state, 0);
+  __pyx_v_self->state = __pyx_t_18;
+  __pyx_t_18.memview = NULL;
+  __pyx_t_18.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->base_state, 0);
+  __pyx_v_self->base_state = __pyx_t_21;
+  __pyx_t_21.memview = NULL;
+  __pyx_t_21.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_state, 0);
+  __pyx_v_self->direction_state = __pyx_t_22;
+  __pyx_t_22.memview = NULL;
+  __pyx_t_22.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":211
+ *         self.w, self.variance = np.array(w), variance
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
+ *         self.base, self.direction = np.empty((2, self.p))             # <<<<<<<<<<<<<<
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")
+*/
+  __pyx_t_16 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_19, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_19);
+  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_19, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_15);
+  __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
+  __pyx_t_19 = __Pyx_PyLong_From_int(__pyx_v_self->p); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_19);
+  __pyx_t_13 = PyTuple_New(2); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  __Pyx_GIVEREF(__pyx_t_19);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 1, __pyx_t_19) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  __pyx_t_19 = 0;
+  __pyx_t_17 = 1;
+  #if CYTHON_UNPACK_METHODS
+  if (unlikely(PyMethod_Check(__pyx_t_15))) {
+    __pyx_t_16 = PyMethod_GET_SELF(__pyx_t_15);
+    assert(__pyx_t_16);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_15);
+    __Pyx_INCREF(__pyx_t_16);
+    __Pyx_INCREF(__pyx__function);
+    __Pyx_DECREF_SET(__pyx_t_15, __pyx__function);
+    __pyx_t_17 = 0;
+  }
+  #endif
+  {
+    PyObject *__pyx_callargs[2] = {__pyx_t_16, __pyx_t_13};
+    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_15, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
+    __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_10);
+  }
+  if ((likely(PyTuple_CheckExact(__pyx_t_10))) || (PyList_CheckExact(__pyx_t_10))) {
+    PyObject* sequence = __pyx_t_10;
     Py_ssize_t size = __Pyx_PySequence_SIZE(sequence);
     if (unlikely(size != 2)) {
       if (size > 2) __Pyx_RaiseTooManyValuesError(2);
       else if (size >= 0) __Pyx_RaiseNeedMoreValuesError(size);
-      __PYX_ERR(0, 204, __pyx_L1_error)
+      __PYX_ERR(0, 211, __pyx_L1_error)
     }
     #if CYTHON_ASSUME_SAFE_MACROS && !CYTHON_AVOID_BORROWED_REFS
     if (likely(PyTuple_CheckExact(sequence))) {
-      __pyx_t_14 = PyTuple_GET_ITEM(sequence, 0);
-      __Pyx_INCREF(__pyx_t_14);
-      __pyx_t_18 = PyTuple_GET_ITEM(sequence, 1);
-      __Pyx_INCREF(__pyx_t_18);
+      __pyx_t_15 = PyTuple_GET_ITEM(sequence, 0);
+      __Pyx_INCREF(__pyx_t_15);
+      __pyx_t_13 = PyTuple_GET_ITEM(sequence, 1);
+      __Pyx_INCREF(__pyx_t_13);
     } else {
-      __pyx_t_14 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_14)) __PYX_ERR(0, 204, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_14);
-      __pyx_t_18 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_18)) __PYX_ERR(0, 204, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_18);
+      __pyx_t_15 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_15);
+      __pyx_t_13 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
+      if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+      __Pyx_XGOTREF(__pyx_t_13);
     }
     #else
-    __pyx_t_14 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_14)) __PYX_ERR(0, 204, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_14);
-    __pyx_t_18 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_18)) __PYX_ERR(0, 204, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_18);
+    __pyx_t_15 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_15);
+    __pyx_t_13 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_13);
     #endif
-    __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
+    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   } else {
     Py_ssize_t index = -1;
-    __pyx_t_15 = PyObject_GetIter(__pyx_t_8); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 204, __pyx_L1_error)
+    __pyx_t_16 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_16);
+    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+    __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_16);
+    index = 0; __pyx_t_15 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_15)) goto __pyx_L5_unpacking_failed;
     __Pyx_GOTREF(__pyx_t_15);
-    __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
-    __pyx_t_19 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_15);
-    index = 0; __pyx_t_14 = __pyx_t_19(__pyx_t_15); if (unlikely(!__pyx_t_14)) goto __pyx_L3_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_14);
-    index = 1; __pyx_t_18 = __pyx_t_19(__pyx_t_15); if (unlikely(!__pyx_t_18)) goto __pyx_L3_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_18);
-    if (__Pyx_IternextUnpackEndCheck(__pyx_t_19(__pyx_t_15), 2) < (0)) __PYX_ERR(0, 204, __pyx_L1_error)
-    __pyx_t_19 = NULL;
-    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-    goto __pyx_L4_unpacking_done;
-    __pyx_L3_unpacking_failed:;
-    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-    __pyx_t_19 = NULL;
+    index = 1; __pyx_t_13 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_13)) goto __pyx_L5_unpacking_failed;
+    __Pyx_GOTREF(__pyx_t_13);
+    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_16), 2) < (0)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __pyx_t_20 = NULL;
+    __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
+    goto __pyx_L6_unpacking_done;
+    __pyx_L5_unpacking_failed:;
+    __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
+    __pyx_t_20 = NULL;
     if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
-    __PYX_ERR(0, 204, __pyx_L1_error)
-    __pyx_L4_unpacking_done:;
+    __PYX_ERR(0, 211, __pyx_L1_error)
+    __pyx_L6_unpacking_done:;
   }
-  __pyx_t_17 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_14, PyBUF_WRITABLE); if (unlikely(!__pyx_t_17.memview)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_14); __pyx_t_14 = 0;
-  __pyx_t_20 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_18, PyBUF_WRITABLE); if (unlikely(!__pyx_t_20.memview)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_18); __pyx_t_18 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->state, 0);
-  __pyx_v_self->state = __pyx_t_17;
-  __pyx_t_17.memview = NULL;
-  __pyx_t_17.data = NULL;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_state, 0);
-  __pyx_v_self->direction_state = __pyx_t_20;
-  __pyx_t_20.memview = NULL;
-  __pyx_t_20.data = NULL;
+  __pyx_t_22 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_22.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_13, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->base, 0);
+  __pyx_v_self->base = __pyx_t_22;
+  __pyx_t_22.memview = NULL;
+  __pyx_t_22.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction, 0);
+  __pyx_v_self->direction = __pyx_t_21;
+  __pyx_t_21.memview = NULL;
+  __pyx_t_21.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":205
- *         self.w, self.variance = np.array(w), variance
- *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.direction = np.empty(self.p)             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":212
+ *         self.state, self.base_state, self.direction_state = np.empty((3, self.size))
+ *         self.base, self.direction = np.empty((2, self.p))
+ *         self.zero = np.zeros(self.size)             # <<<<<<<<<<<<<<
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")
  *         self.refresh()
- * 
 */
-  __pyx_t_18 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_14, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_14)) __PYX_ERR(0, 205, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_14);
-  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_14, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 205, __pyx_L1_error)
+  __pyx_t_13 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __Pyx_DECREF(__pyx_t_14); __pyx_t_14 = 0;
-  __pyx_t_14 = __Pyx_PyLong_From_int(__pyx_v_self->p); if (unlikely(!__pyx_t_14)) __PYX_ERR(0, 205, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_14);
-  __pyx_t_16 = 1;
+  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_zeros); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_16);
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_15);
+  __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
-  if (unlikely(PyMethod_Check(__pyx_t_15))) {
-    __pyx_t_18 = PyMethod_GET_SELF(__pyx_t_15);
-    assert(__pyx_t_18);
-    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_15);
-    __Pyx_INCREF(__pyx_t_18);
+  if (unlikely(PyMethod_Check(__pyx_t_16))) {
+    __pyx_t_13 = PyMethod_GET_SELF(__pyx_t_16);
+    assert(__pyx_t_13);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_16);
+    __Pyx_INCREF(__pyx_t_13);
     __Pyx_INCREF(__pyx__function);
-    __Pyx_DECREF_SET(__pyx_t_15, __pyx__function);
-    __pyx_t_16 = 0;
+    __Pyx_DECREF_SET(__pyx_t_16, __pyx__function);
+    __pyx_t_17 = 0;
   }
   #endif
   {
-    PyObject *__pyx_callargs[2] = {__pyx_t_18, __pyx_t_14};
-    __pyx_t_8 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_15, __pyx_callargs+__pyx_t_16, (2-__pyx_t_16) | (__pyx_t_16*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
-    __Pyx_XDECREF(__pyx_t_18); __pyx_t_18 = 0;
-    __Pyx_DECREF(__pyx_t_14); __pyx_t_14 = 0;
+    PyObject *__pyx_callargs[2] = {__pyx_t_13, __pyx_t_15};
+    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_16, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
+    __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
     __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-    if (unlikely(!__pyx_t_8)) __PYX_ERR(0, 205, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_8);
+    __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 212, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_10);
   }
-  __pyx_t_20 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_8, PyBUF_WRITABLE); if (unlikely(!__pyx_t_20.memview)) __PYX_ERR(0, 205, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_8); __pyx_t_8 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction, 0);
-  __pyx_v_self->direction = __pyx_t_20;
-  __pyx_t_20.memview = NULL;
-  __pyx_t_20.data = NULL;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->zero, 0);
+  __pyx_v_self->zero = __pyx_t_21;
+  __pyx_t_21.memview = NULL;
+  __pyx_t_21.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":206
- *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.direction = np.empty(self.p)
+  /* "skreg/bayes/_kernels.pyx":213
+ *         self.base, self.direction = np.empty((2, self.p))
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")             # <<<<<<<<<<<<<<
+ *         self.refresh()
+ * 
+*/
+  __pyx_t_16 = NULL;
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 213, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_15);
+  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 213, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_13);
+  __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+  #if CYTHON_VECTORCALL
+  #endif
+  __pyx_t_17 = 1;
+  #if CYTHON_UNPACK_METHODS
+  if (unlikely(PyMethod_Check(__pyx_t_13))) {
+    __pyx_t_16 = PyMethod_GET_SELF(__pyx_t_13);
+    assert(__pyx_t_16);
+    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_13);
+    __Pyx_INCREF(__pyx_t_16);
+    __Pyx_INCREF(__pyx__function);
+    __Pyx_DECREF_SET(__pyx_t_13, __pyx__function);
+    __pyx_t_17 = 0;
+  }
+  #endif
+  {
+    PyObject *__pyx_callargs[3] = {__pyx_t_16, __pyx_mstate_global->__pyx_tuple[2], __pyx_mstate_global->__pyx_n_u_F};
+    #if CYTHON_VECTORCALL
+    __pyx_t_15 = __pyx_mstate_global->__pyx_tuple[3];
+    if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_INCREF(__pyx_t_15);
+    #else
+    {
+      PyObject *__pyx_temp[1] = {__pyx_mstate_global->__pyx_n_u_order};
+      __pyx_t_15 = __Pyx_MakeKwargDict(__pyx_temp, __pyx_callargs+2, 1);
+      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 213, __pyx_L1_error)
+      __Pyx_GOTREF(__pyx_t_15);
+    }
+    #endif
+    __pyx_t_10 = __Pyx_Object_VectorcallKwds((PyObject*)__pyx_t_13, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET), __pyx_t_15);
+    __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
+    #if CYTHON_VECTORCALL
+    #endif
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
+    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_t_10);
+  }
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_t_10, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 213, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->directions, 0);
+  __PYX_INC_MEMVIEW(&__pyx_t_1, 1);
+  __pyx_v_self->directions = __pyx_t_1;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_images, 0);
+  __PYX_INC_MEMVIEW(&__pyx_t_1, 1);
+  __pyx_v_self->direction_images = __pyx_t_1;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":214
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")
  *         self.refresh()             # <<<<<<<<<<<<<<
  * 
- *     def run(
+ *     def slide_along(self, directions, images):
 */
   __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-  /* "skreg/bayes/_kernels.pyx":192
+  /* "skreg/bayes/_kernels.pyx":197
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took
  * 
  *     def __init__(             # <<<<<<<<<<<<<<
  *         self, *, matrix, rows, curvature, l1, l2, positive, contract, shape, scale, prior_variance, n_penalized,
- *         net_ratio, net_count, centres, centre_states, centre_half, w, variance,
+ *         net_ratio, net_count, centres, centre_states, centre_half, inverse, rank, w, variance,
 */
 
   /* function exit code */
@@ -20528,16 +20859,18 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_L1_error:;
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_3, 1);
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_4, 1);
-  __Pyx_XDECREF(__pyx_t_8);
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_9, 1);
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_10, 1);
-  __Pyx_XDECREF(__pyx_t_11);
-  __Pyx_XDECREF(__pyx_t_14);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_5, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_6, 1);
+  __Pyx_XDECREF(__pyx_t_10);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_11, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_12, 1);
+  __Pyx_XDECREF(__pyx_t_13);
   __Pyx_XDECREF(__pyx_t_15);
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_17, 1);
-  __Pyx_XDECREF(__pyx_t_18);
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_20, 1);
+  __Pyx_XDECREF(__pyx_t_16);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_18, 1);
+  __Pyx_XDECREF(__pyx_t_19);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_21, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_22, 1);
   __Pyx_AddTraceback("skreg.bayes._kernels.Chain.__init__", __pyx_clineno, __pyx_lineno, __pyx_filename);
   __pyx_r = -1;
   __pyx_L0:;
@@ -20546,32 +20879,184 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":208
+/* "skreg/bayes/_kernels.pyx":216
  *         self.refresh()
  * 
- *     def run(             # <<<<<<<<<<<<<<
- *         self, int over_relaxed, const double[::1] uniforms, const double[::1] gammas, int n_draws,
- *         double[:, ::1] coef, double[:, ::1] record,
+ *     def slide_along(self, directions, images):             # <<<<<<<<<<<<<<
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images
 */
 
 /* Python wrapper */
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run(PyObject *__pyx_v_self, 
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ); /*proto*/
-PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_2run, "Make as many of `n_draws` draws as the uniforms surely last for, and return their number.\n\n        A draw is a plain sweep and `over_relaxed` mirrored ones, each followed by moves along lines and a\n        draw of \317\203\302\262. `record` takes \317\203\302\262, \302\275\342\200\226r\342\200\226\302\262 and the penalty of each.\n        ");
-static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3run = {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2run};
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run(PyObject *__pyx_v_self, 
+PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_2slide_along, "From now on slide along these directions too, given Gd of each direction d.");
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3slide_along = {"slide_along", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2slide_along};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ) {
-  int __pyx_v_over_relaxed;
+  PyObject *__pyx_v_directions = 0;
+  PyObject *__pyx_v_images = 0;
+  #if !CYTHON_VECTORCALL
+  CYTHON_UNUSED Py_ssize_t __pyx_nargs;
+  #endif
+  CYTHON_UNUSED PyObject *const *__pyx_kwvalues;
+  PyObject* values[2] = {0,0};
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  PyObject *__pyx_r = 0;
+  __Pyx_RefNannyDeclarations
+  __Pyx_RefNannySetupContext("slide_along (wrapper)", 0);
+  #if !CYTHON_VECTORCALL
+  #if CYTHON_ASSUME_SAFE_SIZE
+  __pyx_nargs = PyTuple_GET_SIZE(__pyx_args);
+  #else
+  __pyx_nargs = PyTuple_Size(__pyx_args); if (unlikely(__pyx_nargs < 0)) return NULL;
+  #endif
+  #endif
+  __pyx_kwvalues = __Pyx_KwValues_FASTCALL(__pyx_args, __pyx_nargs);
+  {
+    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_directions,&__pyx_mstate_global->__pyx_n_u_images,0};
+    const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 216, __pyx_L3_error)
+    if (__pyx_kwds_len > 0) {
+      switch (__pyx_nargs) {
+        case  2:
+        values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+        CYTHON_FALLTHROUGH;
+        case  1:
+        values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+        CYTHON_FALLTHROUGH;
+        case  0: break;
+        default: goto __pyx_L5_argtuple_error;
+      }
+      const Py_ssize_t kwd_pos_args = __pyx_nargs;
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "slide_along", 0) < (0)) __PYX_ERR(0, 216, __pyx_L3_error)
+      for (Py_ssize_t i = __pyx_nargs; i < 2; i++) {
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("slide_along", 1, 2, 2, i); __PYX_ERR(0, 216, __pyx_L3_error) }
+      }
+    } else if (unlikely(__pyx_nargs != 2)) {
+      goto __pyx_L5_argtuple_error;
+    } else {
+      values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+      values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+    }
+    __pyx_v_directions = values[0];
+    __pyx_v_images = values[1];
+  }
+  goto __pyx_L6_skip;
+  __pyx_L5_argtuple_error:;
+  __Pyx_RaiseArgtupleInvalid("slide_along", 1, 2, 2, __pyx_nargs); __PYX_ERR(0, 216, __pyx_L3_error)
+  __pyx_L6_skip:;
+  goto __pyx_L4_argument_unpacking_done;
+  __pyx_L3_error:;
+  for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
+    Py_XDECREF(values[__pyx_temp]);
+  }
+  __Pyx_AddTraceback("skreg.bayes._kernels.Chain.slide_along", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __Pyx_RefNannyFinishContext();
+  return NULL;
+  __pyx_L4_argument_unpacking_done:;
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_2slide_along(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_directions, __pyx_v_images);
+
+  /* function exit code */
+  for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
+    Py_XDECREF(values[__pyx_temp]);
+  }
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2slide_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, PyObject *__pyx_v_directions, PyObject *__pyx_v_images) {
+  PyObject *__pyx_r = NULL;
+  __Pyx_RefNannyDeclarations
+  __Pyx_memviewslice __pyx_t_1 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_2 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  __Pyx_RefNannySetupContext("slide_along", 0);
+
+  /* "skreg/bayes/_kernels.pyx":218
+ *     def slide_along(self, directions, images):
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images             # <<<<<<<<<<<<<<
+ * 
+ *     def run(
+*/
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_directions, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 218, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_images, 0); if (unlikely(!__pyx_t_2.memview)) __PYX_ERR(0, 218, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->directions, 0);
+  __pyx_v_self->directions = __pyx_t_1;
+  __pyx_t_1.memview = NULL;
+  __pyx_t_1.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction_images, 0);
+  __pyx_v_self->direction_images = __pyx_t_2;
+  __pyx_t_2.memview = NULL;
+  __pyx_t_2.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":216
+ *         self.refresh()
+ * 
+ *     def slide_along(self, directions, images):             # <<<<<<<<<<<<<<
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images
+*/
+
+  /* function exit code */
+  __pyx_r = Py_None; __Pyx_INCREF(Py_None);
+  goto __pyx_L0;
+  __pyx_L1_error:;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_2, 1);
+  __Pyx_AddTraceback("skreg.bayes._kernels.Chain.slide_along", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __pyx_r = NULL;
+  __pyx_L0:;
+  __Pyx_XGIVEREF(__pyx_r);
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":220
+ *         self.directions, self.direction_images = directions, images
+ * 
+ *     def run(             # <<<<<<<<<<<<<<
+ *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
+ *         double[:, ::1] coef, double[:, ::1] record,
+*/
+
+/* Python wrapper */
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+); /*proto*/
+PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_4run, "Make as many of `n_draws` draws as the uniforms surely last for, and return their number.\n\n        A draw is a plain sweep and `mirrored` mirrored ones, each followed by moves along lines and a\n        draw of \317\203\302\262. `record` takes \317\203\302\262, \302\275\342\200\226r\342\200\226\302\262 and the penalty of each.\n        ");
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5run = {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_4run};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+) {
+  int __pyx_v_mirrored;
   __Pyx_memviewslice __pyx_v_uniforms = { 0, 0, { 0 }, { 0 }, { 0 } };
   __Pyx_memviewslice __pyx_v_gammas = { 0, 0, { 0 }, { 0 }, { 0 } };
   int __pyx_v_n_draws;
@@ -20597,69 +21082,69 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   #endif
   __pyx_kwvalues = __Pyx_KwValues_FASTCALL(__pyx_args, __pyx_nargs);
   {
-    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_over_relaxed,&__pyx_mstate_global->__pyx_n_u_uniforms,&__pyx_mstate_global->__pyx_n_u_gammas,&__pyx_mstate_global->__pyx_n_u_n_draws,&__pyx_mstate_global->__pyx_n_u_coef,&__pyx_mstate_global->__pyx_n_u_record,0};
+    PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_mirrored,&__pyx_mstate_global->__pyx_n_u_uniforms,&__pyx_mstate_global->__pyx_n_u_gammas,&__pyx_mstate_global->__pyx_n_u_n_draws,&__pyx_mstate_global->__pyx_n_u_coef,&__pyx_mstate_global->__pyx_n_u_record,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 208, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 220, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 208, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 208, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 208, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 208, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 208, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 208, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 220, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "run", 0) < (0)) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "run", 0) < (0)) __PYX_ERR(0, 220, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 6; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, i); __PYX_ERR(0, 208, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, i); __PYX_ERR(0, 220, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 6)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 220, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 208, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 220, __pyx_L3_error)
     }
-    __pyx_v_over_relaxed = __Pyx_PyLong_As_int(values[0]); if (unlikely((__pyx_v_over_relaxed == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L3_error)
-    __pyx_v_uniforms = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[1], 0); if (unlikely(!__pyx_v_uniforms.memview)) __PYX_ERR(0, 209, __pyx_L3_error)
-    __pyx_v_gammas = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[2], 0); if (unlikely(!__pyx_v_gammas.memview)) __PYX_ERR(0, 209, __pyx_L3_error)
-    __pyx_v_n_draws = __Pyx_PyLong_As_int(values[3]); if (unlikely((__pyx_v_n_draws == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L3_error)
-    __pyx_v_coef = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[4], PyBUF_WRITABLE); if (unlikely(!__pyx_v_coef.memview)) __PYX_ERR(0, 210, __pyx_L3_error)
-    __pyx_v_record = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[5], PyBUF_WRITABLE); if (unlikely(!__pyx_v_record.memview)) __PYX_ERR(0, 210, __pyx_L3_error)
+    __pyx_v_mirrored = __Pyx_PyLong_As_int(values[0]); if (unlikely((__pyx_v_mirrored == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_uniforms = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[1], 0); if (unlikely(!__pyx_v_uniforms.memview)) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_gammas = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[2], 0); if (unlikely(!__pyx_v_gammas.memview)) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_n_draws = __Pyx_PyLong_As_int(values[3]); if (unlikely((__pyx_v_n_draws == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 221, __pyx_L3_error)
+    __pyx_v_coef = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[4], PyBUF_WRITABLE); if (unlikely(!__pyx_v_coef.memview)) __PYX_ERR(0, 222, __pyx_L3_error)
+    __pyx_v_record = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[5], PyBUF_WRITABLE); if (unlikely(!__pyx_v_record.memview)) __PYX_ERR(0, 222, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, __pyx_nargs); __PYX_ERR(0, 208, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, __pyx_nargs); __PYX_ERR(0, 220, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -20674,7 +21159,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_over_relaxed, __pyx_v_uniforms, __pyx_v_gammas, __pyx_v_n_draws, __pyx_v_coef, __pyx_v_record);
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_4run(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v_mirrored, __pyx_v_uniforms, __pyx_v_gammas, __pyx_v_n_draws, __pyx_v_coef, __pyx_v_record);
 
   /* function exit code */
   for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
@@ -20690,10 +21175,11 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   return __pyx_r;
 }
 
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_over_relaxed, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record) {
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4run(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirrored, __Pyx_memviewslice __pyx_v_uniforms, __Pyx_memviewslice __pyx_v_gammas, int __pyx_v_n_draws, __Pyx_memviewslice __pyx_v_coef, __Pyx_memviewslice __pyx_v_record) {
   Py_ssize_t __pyx_v_worst;
   int __pyx_v_i;
   int __pyx_v_k;
+  int __pyx_v_line;
   int __pyx_v_gamma;
   int __pyx_v_done;
   PyObject *__pyx_r = NULL;
@@ -20708,38 +21194,40 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   long __pyx_t_8;
   long __pyx_t_9;
   int __pyx_t_10;
-  __Pyx_memviewslice __pyx_t_11 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  __Pyx_memviewslice __pyx_t_12 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  double __pyx_t_13;
-  Py_ssize_t __pyx_t_14;
-  PyObject *__pyx_t_15 = NULL;
+  Py_ssize_t __pyx_t_11;
+  int __pyx_t_12;
+  __Pyx_memviewslice __pyx_t_13 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_14 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  double __pyx_t_15;
+  Py_ssize_t __pyx_t_16;
+  PyObject *__pyx_t_17 = NULL;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("run", 0);
 
-  /* "skreg/bayes/_kernels.pyx":217
+  /* "skreg/bayes/_kernels.pyx":229
  *         draw of . `record` takes , r and the penalty of each.
  *         """
- *         cdef Py_ssize_t worst = (1 + over_relaxed) * (self.p + 3 * SLICE_UNIFORMS)             # <<<<<<<<<<<<<<
- *         cdef int i, k, gamma = 0, done = 0
+ *         cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()             # <<<<<<<<<<<<<<
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
 */
-  __pyx_v_worst = ((1 + __pyx_v_over_relaxed) * (__pyx_v_self->p + (3 * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS)));
+  __pyx_v_worst = ((1 + __pyx_v_mirrored) * __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(__pyx_v_self, 0));
 
-  /* "skreg/bayes/_kernels.pyx":218
+  /* "skreg/bayes/_kernels.pyx":230
  *         """
- *         cdef Py_ssize_t worst = (1 + over_relaxed) * (self.p + 3 * SLICE_UNIFORMS)
- *         cdef int i, k, gamma = 0, done = 0             # <<<<<<<<<<<<<<
+ *         cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()
+ *         cdef int i, k, line, gamma = 0, done = 0             # <<<<<<<<<<<<<<
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:
 */
   __pyx_v_gamma = 0;
   __pyx_v_done = 0;
 
-  /* "skreg/bayes/_kernels.pyx":219
- *         cdef Py_ssize_t worst = (1 + over_relaxed) * (self.p + 3 * SLICE_UNIFORMS)
- *         cdef int i, k, gamma = 0, done = 0
+  /* "skreg/bayes/_kernels.pyx":231
+ *         cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0             # <<<<<<<<<<<<<<
  *         with nogil:
  *             for i in range(n_draws):
@@ -20752,8 +21240,8 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   __pyx_v_self->uniforms = __pyx_t_2;
   __pyx_v_self->used = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":220
- *         cdef int i, k, gamma = 0, done = 0
+  /* "skreg/bayes/_kernels.pyx":232
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:             # <<<<<<<<<<<<<<
  *             for i in range(n_draws):
@@ -20765,7 +21253,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
       __Pyx_FastGIL_Remember();
       /*try:*/ {
 
-        /* "skreg/bayes/_kernels.pyx":221
+        /* "skreg/bayes/_kernels.pyx":233
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:
  *             for i in range(n_draws):             # <<<<<<<<<<<<<<
@@ -20779,80 +21267,135 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
         for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
           __pyx_v_i = __pyx_t_6;
 
-          /* "skreg/bayes/_kernels.pyx":222
+          /* "skreg/bayes/_kernels.pyx":234
  *         with nogil:
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:             # <<<<<<<<<<<<<<
  *                     break
- *                 for k in range(1 + over_relaxed):
+ *                 for k in range(1 + mirrored):
 */
           __pyx_t_7 = ((__pyx_v_self->used + __pyx_v_worst) > (__pyx_v_uniforms.shape[0]));
 
           if (__pyx_t_7) {
 
 
-            /* "skreg/bayes/_kernels.pyx":223
+            /* "skreg/bayes/_kernels.pyx":235
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:
  *                     break             # <<<<<<<<<<<<<<
- *                 for k in range(1 + over_relaxed):
+ *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)
 */
             goto __pyx_L7_break;
 
-            /* "skreg/bayes/_kernels.pyx":222
+            /* "skreg/bayes/_kernels.pyx":234
  *         with nogil:
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:             # <<<<<<<<<<<<<<
  *                     break
- *                 for k in range(1 + over_relaxed):
+ *                 for k in range(1 + mirrored):
 */
           }
 
-          /* "skreg/bayes/_kernels.pyx":224
+          /* "skreg/bayes/_kernels.pyx":236
  *                 if self.used + worst > uniforms.shape[0]:
  *                     break
- *                 for k in range(1 + over_relaxed):             # <<<<<<<<<<<<<<
+ *                 for k in range(1 + mirrored):             # <<<<<<<<<<<<<<
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)
 */
 
-          __pyx_t_8 = (1 + __pyx_v_over_relaxed);
+          __pyx_t_8 = (1 + __pyx_v_mirrored);
           __pyx_t_9 = __pyx_t_8;
 
           for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
             __pyx_v_k = __pyx_t_10;
 
-            /* "skreg/bayes/_kernels.pyx":225
+            /* "skreg/bayes/_kernels.pyx":237
  *                     break
- *                 for k in range(1 + over_relaxed):
+ *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)             # <<<<<<<<<<<<<<
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(__pyx_v_self, (__pyx_v_k > 0));
 
-            /* "skreg/bayes/_kernels.pyx":226
- *                 for k in range(1 + over_relaxed):
+            /* "skreg/bayes/_kernels.pyx":238
+ *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)             # <<<<<<<<<<<<<<
  *                     self.stretch(1, k)
- *                     self.draw_variance(gammas[gamma])
+ *                     if self.inverse.shape[0] > 0:
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(__pyx_v_self, 0, __pyx_v_k);
 
-            /* "skreg/bayes/_kernels.pyx":227
+            /* "skreg/bayes/_kernels.pyx":239
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)             # <<<<<<<<<<<<<<
- *                     self.draw_variance(gammas[gamma])
- *                     gamma += 1
+ *                     if self.inverse.shape[0] > 0:
+ *                         self.stretch_residual(k)
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(__pyx_v_self, 1, __pyx_v_k);
 
-            /* "skreg/bayes/_kernels.pyx":228
+            /* "skreg/bayes/_kernels.pyx":240
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)
+ *                     if self.inverse.shape[0] > 0:             # <<<<<<<<<<<<<<
+ *                         self.stretch_residual(k)
+ *                     for line in range(self.directions.shape[1]):
+*/
+            __pyx_t_7 = ((__pyx_v_self->inverse.shape[0]) > 0);
+
+            if (__pyx_t_7) {
+
+
+              /* "skreg/bayes/_kernels.pyx":241
+ *                     self.stretch(1, k)
+ *                     if self.inverse.shape[0] > 0:
+ *                         self.stretch_residual(k)             # <<<<<<<<<<<<<<
+ *                     for line in range(self.directions.shape[1]):
+ *                         self.slide(line)
+*/
+              __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(__pyx_v_self, __pyx_v_k);
+
+              /* "skreg/bayes/_kernels.pyx":240
+ *                     self.stretch(0, k)
+ *                     self.stretch(1, k)
+ *                     if self.inverse.shape[0] > 0:             # <<<<<<<<<<<<<<
+ *                         self.stretch_residual(k)
+ *                     for line in range(self.directions.shape[1]):
+*/
+            }
+
+            /* "skreg/bayes/_kernels.pyx":242
+ *                     if self.inverse.shape[0] > 0:
+ *                         self.stretch_residual(k)
+ *                     for line in range(self.directions.shape[1]):             # <<<<<<<<<<<<<<
+ *                         self.slide(line)
+ *                     self.draw_variance(gammas[gamma])
+*/
+
+            __pyx_t_3 = (__pyx_v_self->directions.shape[1]);
+            __pyx_t_11 = __pyx_t_3;
+
+            for (__pyx_t_12 = 0; __pyx_t_12 < __pyx_t_11; __pyx_t_12+=1) {
+              __pyx_v_line = __pyx_t_12;
+
+              /* "skreg/bayes/_kernels.pyx":243
+ *                         self.stretch_residual(k)
+ *                     for line in range(self.directions.shape[1]):
+ *                         self.slide(line)             # <<<<<<<<<<<<<<
+ *                     self.draw_variance(gammas[gamma])
+ *                     gamma += 1
+*/
+              __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(__pyx_v_self, __pyx_v_line);
+            }
+
+
+            /* "skreg/bayes/_kernels.pyx":244
+ *                     for line in range(self.directions.shape[1]):
+ *                         self.slide(line)
  *                     self.draw_variance(gammas[gamma])             # <<<<<<<<<<<<<<
  *                     gamma += 1
  *                 self.age += 1
@@ -20860,8 +21403,8 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
             __pyx_t_1 = __pyx_v_gamma;
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(__pyx_v_self, (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_gammas.data) + __pyx_t_1)) ))));
 
-            /* "skreg/bayes/_kernels.pyx":229
- *                     self.stretch(1, k)
+            /* "skreg/bayes/_kernels.pyx":245
+ *                         self.slide(line)
  *                     self.draw_variance(gammas[gamma])
  *                     gamma += 1             # <<<<<<<<<<<<<<
  *                 self.age += 1
@@ -20871,7 +21414,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           }
 
 
-          /* "skreg/bayes/_kernels.pyx":230
+          /* "skreg/bayes/_kernels.pyx":246
  *                     self.draw_variance(gammas[gamma])
  *                     gamma += 1
  *                 self.age += 1             # <<<<<<<<<<<<<<
@@ -20880,7 +21423,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           __pyx_v_self->age = (__pyx_v_self->age + 1);
 
-          /* "skreg/bayes/_kernels.pyx":231
+          /* "skreg/bayes/_kernels.pyx":247
  *                     gamma += 1
  *                 self.age += 1
  *                 if self.age >= 50:             # <<<<<<<<<<<<<<
@@ -20892,7 +21435,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           if (__pyx_t_7) {
 
 
-            /* "skreg/bayes/_kernels.pyx":232
+            /* "skreg/bayes/_kernels.pyx":248
  *                 self.age += 1
  *                 if self.age >= 50:
  *                     self.refresh()             # <<<<<<<<<<<<<<
@@ -20901,7 +21444,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-            /* "skreg/bayes/_kernels.pyx":231
+            /* "skreg/bayes/_kernels.pyx":247
  *                     gamma += 1
  *                 self.age += 1
  *                 if self.age >= 50:             # <<<<<<<<<<<<<<
@@ -20910,73 +21453,73 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           }
 
-          /* "skreg/bayes/_kernels.pyx":233
+          /* "skreg/bayes/_kernels.pyx":249
  *                 if self.age >= 50:
  *                     self.refresh()
  *                 coef[i, :] = self.w             # <<<<<<<<<<<<<<
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half
 */
-          __pyx_t_11 = __pyx_v_self->w;
-          __PYX_INC_MEMVIEW(&__pyx_t_11, 0);
-          __pyx_t_12.data = __pyx_v_coef.data;
-          __pyx_t_12.memview = __pyx_v_coef.memview;
+          __pyx_t_13 = __pyx_v_self->w;
+          __PYX_INC_MEMVIEW(&__pyx_t_13, 0);
+          __pyx_t_14.data = __pyx_v_coef.data;
+          __pyx_t_14.memview = __pyx_v_coef.memview;
           {
     Py_ssize_t __pyx_tmp_idx = __pyx_v_i;
     Py_ssize_t __pyx_tmp_stride = __pyx_v_coef.strides[0];
-        __pyx_t_12.data += __pyx_tmp_idx * __pyx_tmp_stride;
+        __pyx_t_14.data += __pyx_tmp_idx * __pyx_tmp_stride;
 }
 
-__pyx_t_12.shape[0] = __pyx_v_coef.shape[1];
-__pyx_t_12.strides[0] = __pyx_v_coef.strides[1];
-    __pyx_t_12.suboffsets[0] = -1;
+__pyx_t_14.shape[0] = __pyx_v_coef.shape[1];
+__pyx_t_14.strides[0] = __pyx_v_coef.strides[1];
+    __pyx_t_14.suboffsets[0] = -1;
 
-if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 0))) __PYX_ERR(0, 233, __pyx_L4_error)
-          __PYX_XCLEAR_MEMVIEW(&__pyx_t_11, 0);; __pyx_t_11.memview = NULL; __pyx_t_11.data = NULL;
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_13, __pyx_t_14, 1, 1, 0) < 0))) __PYX_ERR(0, 249, __pyx_L4_error)
+          __PYX_XCLEAR_MEMVIEW(&__pyx_t_13, 0);; __pyx_t_13.memview = NULL; __pyx_t_13.data = NULL;
 
-          /* "skreg/bayes/_kernels.pyx":234
+          /* "skreg/bayes/_kernels.pyx":250
  *                     self.refresh()
  *                 coef[i, :] = self.w
  *                 record[i, 0] = self.variance             # <<<<<<<<<<<<<<
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty
 */
-          __pyx_t_13 = __pyx_v_self->variance;
+          __pyx_t_15 = __pyx_v_self->variance;
 
           __pyx_t_1 = __pyx_v_i;
-          __pyx_t_14 = 0;
-          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_14)) )) = __pyx_t_13;
+          __pyx_t_16 = 0;
+          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_16)) )) = __pyx_t_15;
 
 
-          /* "skreg/bayes/_kernels.pyx":235
+          /* "skreg/bayes/_kernels.pyx":251
  *                 coef[i, :] = self.w
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half             # <<<<<<<<<<<<<<
  *                 record[i, 2] = self.penalty
  *                 done += 1
 */
-          __pyx_t_13 = __pyx_v_self->half;
+          __pyx_t_15 = __pyx_v_self->half;
 
-          __pyx_t_14 = __pyx_v_i;
+          __pyx_t_16 = __pyx_v_i;
           __pyx_t_1 = 1;
-          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_14 * __pyx_v_record.strides[0]) )) + __pyx_t_1)) )) = __pyx_t_13;
+          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_16 * __pyx_v_record.strides[0]) )) + __pyx_t_1)) )) = __pyx_t_15;
 
 
-          /* "skreg/bayes/_kernels.pyx":236
+          /* "skreg/bayes/_kernels.pyx":252
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty             # <<<<<<<<<<<<<<
  *                 done += 1
  *         return done
 */
-          __pyx_t_13 = __pyx_v_self->penalty;
+          __pyx_t_15 = __pyx_v_self->penalty;
 
           __pyx_t_1 = __pyx_v_i;
-          __pyx_t_14 = 2;
-          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_14)) )) = __pyx_t_13;
+          __pyx_t_16 = 2;
+          *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_16)) )) = __pyx_t_15;
 
 
-          /* "skreg/bayes/_kernels.pyx":237
+          /* "skreg/bayes/_kernels.pyx":253
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty
  *                 done += 1             # <<<<<<<<<<<<<<
@@ -20989,8 +21532,8 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 
       }
 
-      /* "skreg/bayes/_kernels.pyx":220
- *         cdef int i, k, gamma = 0, done = 0
+      /* "skreg/bayes/_kernels.pyx":232
+ *         cdef int i, k, line, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:             # <<<<<<<<<<<<<<
  *             for i in range(n_draws):
@@ -21011,41 +21554,42 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
       }
   }
 
-  /* "skreg/bayes/_kernels.pyx":238
+  /* "skreg/bayes/_kernels.pyx":254
  *                 record[i, 2] = self.penalty
  *                 done += 1
  *         return done             # <<<<<<<<<<<<<<
  * 
- *     cdef inline double uniform(self) noexcept nogil:
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:
 */
-  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_done); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 238, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_15);
+  __pyx_t_17 = __Pyx_PyLong_From_int(__pyx_v_done); if (unlikely(!__pyx_t_17)) __PYX_ERR(0, 254, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_17);
   {
     PyObject *__pyx_temp;
     {
       __pyx_temp = __pyx_r;
-      __pyx_r = __pyx_t_15;
+      __pyx_r = __pyx_t_17;
     }
     __Pyx_XDECREF(__pyx_temp);
   }
-  __pyx_t_15 = 0;
+  __pyx_t_17 = 0;
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":208
- *         self.refresh()
+  /* "skreg/bayes/_kernels.pyx":220
+ *         self.directions, self.direction_images = directions, images
  * 
  *     def run(             # <<<<<<<<<<<<<<
- *         self, int over_relaxed, const double[::1] uniforms, const double[::1] gammas, int n_draws,
+ *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
  *         double[:, ::1] coef, double[:, ::1] record,
 */
 
   /* function exit code */
   __pyx_L1_error:;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_11, 1);
-  __Pyx_XDECREF(__pyx_t_15);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_13, 1);
+  __Pyx_XDECREF(__pyx_t_17);
   __Pyx_AddTraceback("skreg.bayes._kernels.Chain.run", __pyx_clineno, __pyx_lineno, __pyx_filename);
   __pyx_r = NULL;
   __pyx_L0:;
+
 
 
 
@@ -21056,8 +21600,127 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":240
+/* "skreg/bayes/_kernels.pyx":256
  *         return done
+ * 
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
+*/
+
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+); /*proto*/
+static Py_ssize_t __pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED int __pyx_skip_dispatch) {
+  Py_ssize_t __pyx_r;
+
+  /* "skreg/bayes/_kernels.pyx":258
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS             # <<<<<<<<<<<<<<
+ * 
+ *     cdef inline double uniform(self) noexcept nogil:
+*/
+  {
+
+    __pyx_r = (__pyx_v_self->p + ((4 + (__pyx_v_self->directions.shape[1])) * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS));
+  }
+  goto __pyx_L0;
+
+  /* "skreg/bayes/_kernels.pyx":256
+ *         return done
+ * 
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
+/* Python wrapper */
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+); /*proto*/
+PyDoc_STRVAR(__pyx_doc_5skreg_5bayes_8_kernels_5Chain_6most_uniforms, "How many uniforms a sweep and its moves can use up.");
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7most_uniforms = {"most_uniforms", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_6most_uniforms};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7most_uniforms(PyObject *__pyx_v_self, 
+#if CYTHON_VECTORCALL
+PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
+#else
+PyObject *__pyx_args, PyObject *__pyx_kwds
+#endif
+) {
+  #if !CYTHON_VECTORCALL
+  CYTHON_UNUSED Py_ssize_t __pyx_nargs;
+  #endif
+  CYTHON_UNUSED PyObject *const *__pyx_kwvalues;
+  PyObject *__pyx_r = 0;
+  __Pyx_RefNannyDeclarations
+  __Pyx_RefNannySetupContext("most_uniforms (wrapper)", 0);
+  #if !CYTHON_VECTORCALL
+  #if CYTHON_ASSUME_SAFE_SIZE
+  __pyx_nargs = PyTuple_GET_SIZE(__pyx_args);
+  #else
+  __pyx_nargs = PyTuple_Size(__pyx_args); if (unlikely(__pyx_nargs < 0)) return NULL;
+  #endif
+  #endif
+  __pyx_kwvalues = __Pyx_KwValues_FASTCALL(__pyx_args, __pyx_nargs);
+  if (unlikely(__pyx_nargs > 0)) { __Pyx_RaiseArgtupleInvalid("most_uniforms", 1, 0, 0, __pyx_nargs); return NULL; }
+  const Py_ssize_t __pyx_kwds_len = unlikely(__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
+  if (unlikely(__pyx_kwds_len < 0)) return NULL;
+  if (unlikely(__pyx_kwds_len > 0)) {__Pyx_RejectKeywords("most_uniforms", __pyx_kwds); return NULL;}
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_6most_uniforms(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self));
+
+  /* function exit code */
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6most_uniforms(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
+  PyObject *__pyx_r = NULL;
+  __Pyx_RefNannyDeclarations
+  PyObject *__pyx_t_1 = NULL;
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  __Pyx_RefNannySetupContext("most_uniforms", 0);
+  __pyx_t_1 = PyLong_FromSsize_t(__pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms(__pyx_v_self, 1)); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 256, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_1);
+  {
+    PyObject *__pyx_temp;
+    {
+      __pyx_temp = __pyx_r;
+      __pyx_r = __pyx_t_1;
+    }
+    __Pyx_XDECREF(__pyx_temp);
+  }
+  __pyx_t_1 = 0;
+  goto __pyx_L0;
+
+  /* function exit code */
+  __pyx_L1_error:;
+  __Pyx_XDECREF(__pyx_t_1);
+  __Pyx_AddTraceback("skreg.bayes._kernels.Chain.most_uniforms", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __pyx_r = NULL;
+  __pyx_L0:;
+  __Pyx_XGIVEREF(__pyx_r);
+  __Pyx_RefNannyFinishContext();
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":260
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
  * 
  *     cdef inline double uniform(self) noexcept nogil:             # <<<<<<<<<<<<<<
  *         self.used += 1
@@ -21067,7 +21730,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
   double __pyx_r;
 
-  /* "skreg/bayes/_kernels.pyx":241
+  /* "skreg/bayes/_kernels.pyx":261
  * 
  *     cdef inline double uniform(self) noexcept nogil:
  *         self.used += 1             # <<<<<<<<<<<<<<
@@ -21076,7 +21739,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
 */
   __pyx_v_self->used = (__pyx_v_self->used + 1);
 
-  /* "skreg/bayes/_kernels.pyx":242
+  /* "skreg/bayes/_kernels.pyx":262
  *     cdef inline double uniform(self) noexcept nogil:
  *         self.used += 1
  *         return self.uniforms[self.used - 1]             # <<<<<<<<<<<<<<
@@ -21089,8 +21752,8 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":240
- *         return done
+  /* "skreg/bayes/_kernels.pyx":260
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
  * 
  *     cdef inline double uniform(self) noexcept nogil:             # <<<<<<<<<<<<<<
  *         self.used += 1
@@ -21102,7 +21765,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":244
+/* "skreg/bayes/_kernels.pyx":264
  *         return self.uniforms[self.used - 1]
  * 
  *     cdef inline double tied(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21115,7 +21778,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   int __pyx_t_1;
   double __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":246
+  /* "skreg/bayes/_kernels.pyx":266
  *     cdef inline double tied(self) noexcept nogil:
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21127,7 +21790,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":247
+    /* "skreg/bayes/_kernels.pyx":267
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:
  *             return self.variance / self.prior_variance             # <<<<<<<<<<<<<<
@@ -21140,7 +21803,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":246
+    /* "skreg/bayes/_kernels.pyx":266
  *     cdef inline double tied(self) noexcept nogil:
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21149,7 +21812,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":248
+  /* "skreg/bayes/_kernels.pyx":268
  *         if self.contract == FIXED:
  *             return self.variance / self.prior_variance
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0             # <<<<<<<<<<<<<<
@@ -21171,7 +21834,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":244
+  /* "skreg/bayes/_kernels.pyx":264
  *         return self.uniforms[self.used - 1]
  * 
  *     cdef inline double tied(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21184,7 +21847,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":250
+/* "skreg/bayes/_kernels.pyx":270
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0
  * 
  *     cdef void refresh(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21210,7 +21873,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skr
   int __pyx_clineno = 0;
   PyGILState_STATE __pyx_gilstate_save;
 
-  /* "skreg/bayes/_kernels.pyx":252
+  /* "skreg/bayes/_kernels.pyx":272
  *     cdef void refresh(self) noexcept nogil:
  *         """Compute the state anew from w, rid of the rounding that moves have added and stretched."""
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
@@ -21219,7 +21882,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skr
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":254
+  /* "skreg/bayes/_kernels.pyx":274
  *         cdef int j, one = 1
  *         cdef double minus
  *         self.state[:] = self.centre_states[1]             # <<<<<<<<<<<<<<
@@ -21239,10 +21902,10 @@ __pyx_t_1.shape[0] = __pyx_v_self->centre_states.shape[1];
 __pyx_t_1.strides[0] = __pyx_v_self->centre_states.strides[1];
     __pyx_t_1.suboffsets[0] = -1;
 
-if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 1, 0) < 0))) __PYX_ERR(0, 254, __pyx_L1_error)
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 1, 0) < 0))) __PYX_ERR(0, 274, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 0);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":255
+  /* "skreg/bayes/_kernels.pyx":275
  *         cdef double minus
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -21256,7 +21919,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   for (__pyx_t_4 = 0; __pyx_t_4 < __pyx_t_3; __pyx_t_4+=1) {
     __pyx_v_j = __pyx_t_4;
 
-    /* "skreg/bayes/_kernels.pyx":256
+    /* "skreg/bayes/_kernels.pyx":276
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:             # <<<<<<<<<<<<<<
@@ -21269,7 +21932,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
     if (__pyx_t_6) {
 
 
-      /* "skreg/bayes/_kernels.pyx":257
+      /* "skreg/bayes/_kernels.pyx":277
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:
  *                 minus = -self.w[j]             # <<<<<<<<<<<<<<
@@ -21279,7 +21942,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
       __pyx_t_5 = __pyx_v_j;
       __pyx_v_minus = (-(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) ))));
 
-      /* "skreg/bayes/_kernels.pyx":258
+      /* "skreg/bayes/_kernels.pyx":278
  *             if self.w[j] != 0.0:
  *                 minus = -self.w[j]
  *                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)             # <<<<<<<<<<<<<<
@@ -21291,7 +21954,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
       __pyx_t_8 = 0;
       __pyx_f_5scipy_6linalg_11cython_blas_daxpy((&__pyx_v_self->size), (&__pyx_v_minus), ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->matrix.data) + __pyx_t_5)) ) + __pyx_t_7 * __pyx_v_self->matrix.strides[1]) ))))), (&__pyx_v_one), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_8)) )))), (&__pyx_v_one));
 
-      /* "skreg/bayes/_kernels.pyx":256
+      /* "skreg/bayes/_kernels.pyx":276
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:             # <<<<<<<<<<<<<<
@@ -21302,12 +21965,12 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":259
+  /* "skreg/bayes/_kernels.pyx":279
  *                 minus = -self.w[j]
  *                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)
  *         self.age, self.stretched = 0, 0.0             # <<<<<<<<<<<<<<
  * 
- *     cdef void sweep(self, bint over_relaxed) noexcept nogil:
+ *     cdef void sweep(self, bint mirror) noexcept nogil:
 */
   __pyx_t_2 = 0;
 
@@ -21316,7 +21979,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   __pyx_v_self->age = __pyx_t_2;
   __pyx_v_self->stretched = __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":250
+  /* "skreg/bayes/_kernels.pyx":270
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0
  * 
  *     cdef void refresh(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21337,18 +22000,19 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
 
 }
 
-/* "skreg/bayes/_kernels.pyx":261
+/* "skreg/bayes/_kernels.pyx":281
  *         self.age, self.stretched = 0, 0.0
  * 
- *     cdef void sweep(self, bint over_relaxed) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     cdef void sweep(self, bint mirror) noexcept nogil:             # <<<<<<<<<<<<<<
  *         cdef int j, one = 1
- *         cdef double sigma = sqrt(self.variance), tied = self.tied()
+ *         cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()
 */
 
-static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_over_relaxed) {
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_mirror) {
   int __pyx_v_j;
   int __pyx_v_one;
   double __pyx_v_sigma;
+  double __pyx_v_precision;
   double __pyx_v_tied;
   double __pyx_v_l1;
   double __pyx_v_root;
@@ -21364,26 +22028,27 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   Py_ssize_t __pyx_t_5;
   __pyx_t_5scipy_6linalg_11cython_blas_d __pyx_t_6;
 
-  /* "skreg/bayes/_kernels.pyx":262
+  /* "skreg/bayes/_kernels.pyx":282
  * 
- *     cdef void sweep(self, bint over_relaxed) noexcept nogil:
+ *     cdef void sweep(self, bint mirror) noexcept nogil:
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
- *         cdef double sigma = sqrt(self.variance), tied = self.tied()
+ *         cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()
  *         cdef double l1, root, r, old, new, step
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":263
- *     cdef void sweep(self, bint over_relaxed) noexcept nogil:
+  /* "skreg/bayes/_kernels.pyx":283
+ *     cdef void sweep(self, bint mirror) noexcept nogil:
  *         cdef int j, one = 1
- *         cdef double sigma = sqrt(self.variance), tied = self.tied()             # <<<<<<<<<<<<<<
+ *         cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()             # <<<<<<<<<<<<<<
  *         cdef double l1, root, r, old, new, step
  *         cdef double *column
 */
   __pyx_v_sigma = sqrt(__pyx_v_self->variance);
+  __pyx_v_precision = (1.0 / __pyx_v_self->variance);
   __pyx_v_tied = __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(__pyx_v_self);
 
-  /* "skreg/bayes/_kernels.pyx":266
+  /* "skreg/bayes/_kernels.pyx":286
  *         cdef double l1, root, r, old, new, step
  *         cdef double *column
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -21397,7 +22062,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
     __pyx_v_j = __pyx_t_3;
 
-    /* "skreg/bayes/_kernels.pyx":267
+    /* "skreg/bayes/_kernels.pyx":287
  *         cdef double *column
  *         for j in range(self.p):
  *             column = <double *> &self.matrix[0, j]             # <<<<<<<<<<<<<<
@@ -21408,7 +22073,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_column = ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->matrix.data) + __pyx_t_4)) ) + __pyx_t_5 * __pyx_v_self->matrix.strides[1]) )))));
 
-    /* "skreg/bayes/_kernels.pyx":268
+    /* "skreg/bayes/_kernels.pyx":288
  *         for j in range(self.p):
  *             column = <double *> &self.matrix[0, j]
  *             old = self.w[j]             # <<<<<<<<<<<<<<
@@ -21418,12 +22083,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_old = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) )));
 
-    /* "skreg/bayes/_kernels.pyx":269
+    /* "skreg/bayes/_kernels.pyx":289
  *             column = <double *> &self.matrix[0, j]
  *             old = self.w[j]
  *             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]             # <<<<<<<<<<<<<<
  *             l1 = tied * self.l1[j]
- *             # A column next to nothing leaves the prior: t stays below 1e12, which is its Laplace limit.
+ *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
 */
     if (__pyx_v_self->rows) {
       __pyx_t_5 = 0;
@@ -21436,48 +22101,56 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     }
     __pyx_v_r = __pyx_t_6;
 
-    /* "skreg/bayes/_kernels.pyx":270
+    /* "skreg/bayes/_kernels.pyx":290
  *             old = self.w[j]
  *             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]
  *             l1 = tied * self.l1[j]             # <<<<<<<<<<<<<<
- *             # A column next to nothing leaves the prior: t stays below 1e12, which is its Laplace limit.
- *             root = fmax(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
+ *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
+ *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
 */
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_l1 = (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_5)) ))));
 
-    /* "skreg/bayes/_kernels.pyx":272
+    /* "skreg/bayes/_kernels.pyx":292
  *             l1 = tied * self.l1[j]
- *             # A column next to nothing leaves the prior: t stays below 1e12, which is its Laplace limit.
- *             root = fmax(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)             # <<<<<<<<<<<<<<
- *             new = site(r + self.curvature[j] * old, root, sigma, l1, self.positive, old, self.uniform(), over_relaxed)
- *             step = old - new
+ *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
+ *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)             # <<<<<<<<<<<<<<
+ *             new = site(
+ *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror
 */
     __pyx_t_5 = __pyx_v_j;
     __pyx_t_4 = __pyx_v_j;
-    __pyx_v_root = fmax(sqrt(((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_5)) ))) + (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_4)) )))))), ((1e-12 * __pyx_v_l1) / __pyx_v_sigma));
+    __pyx_v_root = __pyx_f_5skreg_5bayes_8_kernels_larger(sqrt(((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_5)) ))) + (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_4)) )))))), ((1e-12 * __pyx_v_l1) / __pyx_v_sigma));
 
-    /* "skreg/bayes/_kernels.pyx":273
- *             # A column next to nothing leaves the prior: t stays below 1e12, which is its Laplace limit.
- *             root = fmax(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
- *             new = site(r + self.curvature[j] * old, root, sigma, l1, self.positive, old, self.uniform(), over_relaxed)             # <<<<<<<<<<<<<<
+    /* "skreg/bayes/_kernels.pyx":294
+ *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
+ *             new = site(
+ *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror             # <<<<<<<<<<<<<<
+ *             )
  *             step = old - new
- *             self.w[j] = new
 */
     __pyx_t_4 = __pyx_v_j;
-    __pyx_v_new = __pyx_f_5skreg_5bayes_8_kernels_site((__pyx_v_r + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_4)) ))) * __pyx_v_old)), __pyx_v_root, __pyx_v_sigma, __pyx_v_l1, __pyx_v_self->positive, __pyx_v_old, __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_over_relaxed);
 
-    /* "skreg/bayes/_kernels.pyx":274
- *             root = fmax(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
- *             new = site(r + self.curvature[j] * old, root, sigma, l1, self.positive, old, self.uniform(), over_relaxed)
+    /* "skreg/bayes/_kernels.pyx":293
+ *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
+ *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
+ *             new = site(             # <<<<<<<<<<<<<<
+ *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror
+ *             )
+*/
+    __pyx_v_new = __pyx_f_5skreg_5bayes_8_kernels_site((__pyx_v_r + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_4)) ))) * __pyx_v_old)), (__pyx_v_sigma / __pyx_v_root), __pyx_v_precision, __pyx_v_l1, __pyx_v_self->positive, __pyx_v_old, __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_mirror);
+
+    /* "skreg/bayes/_kernels.pyx":296
+ *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror
+ *             )
  *             step = old - new             # <<<<<<<<<<<<<<
  *             self.w[j] = new
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
 */
     __pyx_v_step = (__pyx_v_old - __pyx_v_new);
 
-    /* "skreg/bayes/_kernels.pyx":275
- *             new = site(r + self.curvature[j] * old, root, sigma, l1, self.positive, old, self.uniform(), over_relaxed)
+    /* "skreg/bayes/_kernels.pyx":297
+ *             )
  *             step = old - new
  *             self.w[j] = new             # <<<<<<<<<<<<<<
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
@@ -21486,7 +22159,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_4 = __pyx_v_j;
     *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_4)) )) = __pyx_v_new;
 
-    /* "skreg/bayes/_kernels.pyx":276
+    /* "skreg/bayes/_kernels.pyx":298
  *             step = old - new
  *             self.w[j] = new
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)             # <<<<<<<<<<<<<<
@@ -21498,12 +22171,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":261
+  /* "skreg/bayes/_kernels.pyx":281
  *         self.age, self.stretched = 0, 0.0
  * 
- *     cdef void sweep(self, bint over_relaxed) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     cdef void sweep(self, bint mirror) noexcept nogil:             # <<<<<<<<<<<<<<
  *         cdef int j, one = 1
- *         cdef double sigma = sqrt(self.variance), tied = self.tied()
+ *         cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()
 */
 
   /* function exit code */
@@ -21518,9 +22191,10 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 
 
 
+
 }
 
-/* "skreg/bayes/_kernels.pyx":278
+/* "skreg/bayes/_kernels.pyx":300
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
  * 
  *     cdef double log_density(self, double half, double penalty, double variance) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21543,7 +22217,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   Py_ssize_t __pyx_t_7;
   Py_ssize_t __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":282
+  /* "skreg/bayes/_kernels.pyx":304
  *         cdef double log_variance, sigma, total
  *         cdef int k
  *         if self.contract == KNOWN:             # <<<<<<<<<<<<<<
@@ -21555,7 +22229,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":283
+    /* "skreg/bayes/_kernels.pyx":305
  *         cdef int k
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance             # <<<<<<<<<<<<<<
@@ -21568,7 +22242,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":282
+    /* "skreg/bayes/_kernels.pyx":304
  *         cdef double log_variance, sigma, total
  *         cdef int k
  *         if self.contract == KNOWN:             # <<<<<<<<<<<<<<
@@ -21577,7 +22251,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":284
+  /* "skreg/bayes/_kernels.pyx":306
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -21589,7 +22263,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":285
+    /* "skreg/bayes/_kernels.pyx":307
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)             # <<<<<<<<<<<<<<
@@ -21602,7 +22276,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":284
+    /* "skreg/bayes/_kernels.pyx":306
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -21611,7 +22285,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":286
+  /* "skreg/bayes/_kernels.pyx":308
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21623,7 +22297,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":287
+    /* "skreg/bayes/_kernels.pyx":309
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance             # <<<<<<<<<<<<<<
@@ -21636,7 +22310,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":286
+    /* "skreg/bayes/_kernels.pyx":308
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21645,7 +22319,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":288
+  /* "skreg/bayes/_kernels.pyx":310
  *         if self.contract == FIXED:
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)             # <<<<<<<<<<<<<<
@@ -21659,7 +22333,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   __pyx_v_log_variance = __pyx_t_2;
   __pyx_v_sigma = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":289
+  /* "skreg/bayes/_kernels.pyx":311
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:             # <<<<<<<<<<<<<<
@@ -21671,7 +22345,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":290
+    /* "skreg/bayes/_kernels.pyx":312
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:
  *             total = (self.shape + self.half_penalized) * log_variance             # <<<<<<<<<<<<<<
@@ -21680,7 +22354,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
     __pyx_v_total = ((__pyx_v_self->shape + __pyx_v_self->half_penalized) * __pyx_v_log_variance);
 
-    /* "skreg/bayes/_kernels.pyx":291
+    /* "skreg/bayes/_kernels.pyx":313
  *         if self.contract == SD_SCALED:
  *             total = (self.shape + self.half_penalized) * log_variance
  *             return -total - (self.scale + half) / variance - penalty / sigma             # <<<<<<<<<<<<<<
@@ -21693,7 +22367,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":289
+    /* "skreg/bayes/_kernels.pyx":311
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:             # <<<<<<<<<<<<<<
@@ -21702,7 +22376,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":292
+  /* "skreg/bayes/_kernels.pyx":314
  *             total = (self.shape + self.half_penalized) * log_variance
  *             return -total - (self.scale + half) / variance - penalty / sigma
  *         total = (self.shape + self.half_penalized) * log_variance             # <<<<<<<<<<<<<<
@@ -21711,7 +22385,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   __pyx_v_total = ((__pyx_v_self->shape + __pyx_v_self->half_penalized) * __pyx_v_log_variance);
 
-  /* "skreg/bayes/_kernels.pyx":293
+  /* "skreg/bayes/_kernels.pyx":315
  *             return -total - (self.scale + half) / variance - penalty / sigma
  *         total = (self.shape + self.half_penalized) * log_variance
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +             # <<<<<<<<<<<<<<
@@ -21725,7 +22399,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
     __pyx_v_k = __pyx_t_6;
 
-    /* "skreg/bayes/_kernels.pyx":294
+    /* "skreg/bayes/_kernels.pyx":316
  *         total = (self.shape + self.half_penalized) * log_variance
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +
  *             total += self.net_count[k] * log(mills(self.net_ratio[k] / sigma))             # <<<<<<<<<<<<<<
@@ -21738,7 +22412,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":295
+  /* "skreg/bayes/_kernels.pyx":317
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +
  *             total += self.net_count[k] * log(mills(self.net_ratio[k] / sigma))
  *         return -total - (self.scale + half + penalty) / variance             # <<<<<<<<<<<<<<
@@ -21751,7 +22425,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":278
+  /* "skreg/bayes/_kernels.pyx":300
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
  * 
  *     cdef double log_density(self, double half, double penalty, double variance) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21768,7 +22442,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":297
+/* "skreg/bayes/_kernels.pyx":319
  *         return -total - (self.scale + half + penalty) / variance
  * 
  *     cdef double along(self, const Line *line, double x) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21801,7 +22475,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   int __pyx_t_11;
   int __pyx_t_12;
 
-  /* "skreg/bayes/_kernels.pyx":299
+  /* "skreg/bayes/_kernels.pyx":321
  *     cdef double along(self, const Line *line, double x) noexcept nogil:
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
  *         cdef double kappa, half, penalty, variance = self.variance             # <<<<<<<<<<<<<<
@@ -21812,7 +22486,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 
   __pyx_v_variance = __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":300
+  /* "skreg/bayes/_kernels.pyx":322
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
  *         cdef double kappa, half, penalty, variance = self.variance
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0             # <<<<<<<<<<<<<<
@@ -21824,7 +22498,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   __pyx_v_s2 = 0.0;
   __pyx_v_s3 = 0.0;
 
-  /* "skreg/bayes/_kernels.pyx":301
+  /* "skreg/bayes/_kernels.pyx":323
  *         cdef double kappa, half, penalty, variance = self.variance
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
  *         cdef const double *base = line.base             # <<<<<<<<<<<<<<
@@ -21835,23 +22509,23 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 
   __pyx_v_base = __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":303
+  /* "skreg/bayes/_kernels.pyx":325
  *         cdef const double *base = line.base
  *         cdef int j
  *         if line.still:             # <<<<<<<<<<<<<<
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
 */
   __pyx_t_3 = (__pyx_v_line->still != 0);
 
   if (__pyx_t_3) {
 
 
-    /* "skreg/bayes/_kernels.pyx":304
+    /* "skreg/bayes/_kernels.pyx":326
  *         cdef int j
  *         if line.still:
  *             return self.log_density(self.half, self.penalty, variance * exp(x))             # <<<<<<<<<<<<<<
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:
 */
     {
@@ -21860,27 +22534,37 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":303
+    /* "skreg/bayes/_kernels.pyx":325
  *         cdef const double *base = line.base
  *         cdef int j
  *         if line.still:             # <<<<<<<<<<<<<<
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":305
+  /* "skreg/bayes/_kernels.pyx":327
  *         if line.still:
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)             # <<<<<<<<<<<<<<
+ *         kappa = x if line.straight else exp(x)             # <<<<<<<<<<<<<<
  *         if self.positive and not line.low <= kappa <= line.high:
  *             return -1e300
 */
-  __pyx_v_kappa = exp(__pyx_v_x);
+  __pyx_t_3 = (__pyx_v_line->straight != 0);
 
-  /* "skreg/bayes/_kernels.pyx":306
+  if (__pyx_t_3) {
+
+    __pyx_t_1 = __pyx_v_x;
+  } else {
+
+    __pyx_t_1 = exp(__pyx_v_x);
+  }
+
+  __pyx_v_kappa = __pyx_t_1;
+
+  /* "skreg/bayes/_kernels.pyx":328
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:             # <<<<<<<<<<<<<<
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
@@ -21905,8 +22589,8 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   if (__pyx_t_3) {
 
 
-    /* "skreg/bayes/_kernels.pyx":307
- *         kappa = exp(x)
+    /* "skreg/bayes/_kernels.pyx":329
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:
  *             return -1e300             # <<<<<<<<<<<<<<
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
@@ -21918,16 +22602,16 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":306
+    /* "skreg/bayes/_kernels.pyx":328
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         kappa = x if line.straight else exp(x)
  *         if self.positive and not line.low <= kappa <= line.high:             # <<<<<<<<<<<<<<
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":308
+  /* "skreg/bayes/_kernels.pyx":330
  *         if self.positive and not line.low <= kappa <= line.high:
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before             # <<<<<<<<<<<<<<
@@ -21941,7 +22625,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=4) {
     __pyx_v_j = __pyx_t_8;
 
-    /* "skreg/bayes/_kernels.pyx":309
+    /* "skreg/bayes/_kernels.pyx":331
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])             # <<<<<<<<<<<<<<
@@ -21952,7 +22636,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     __pyx_t_10 = __pyx_v_j;
     __pyx_v_s0 = (__pyx_v_s0 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":310
+    /* "skreg/bayes/_kernels.pyx":332
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])             # <<<<<<<<<<<<<<
@@ -21963,7 +22647,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     __pyx_t_9 = (__pyx_v_j + 1);
     __pyx_v_s1 = (__pyx_v_s1 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 1)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":311
+    /* "skreg/bayes/_kernels.pyx":333
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
  *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])             # <<<<<<<<<<<<<<
@@ -21974,7 +22658,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     __pyx_t_10 = (__pyx_v_j + 2);
     __pyx_v_s2 = (__pyx_v_s2 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 2)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":312
+    /* "skreg/bayes/_kernels.pyx":334
  *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
  *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
  *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])             # <<<<<<<<<<<<<<
@@ -21987,7 +22671,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":313
+  /* "skreg/bayes/_kernels.pyx":335
  *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
  *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):             # <<<<<<<<<<<<<<
@@ -22001,12 +22685,12 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   for (__pyx_t_12 = (__pyx_v_self->p - (__pyx_v_self->p % 4)); __pyx_t_12 < __pyx_t_11; __pyx_t_12+=1) {
     __pyx_v_j = __pyx_t_12;
 
-    /* "skreg/bayes/_kernels.pyx":314
+    /* "skreg/bayes/_kernels.pyx":336
  *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])             # <<<<<<<<<<<<<<
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
 */
     __pyx_t_9 = __pyx_v_j;
     __pyx_t_10 = __pyx_v_j;
@@ -22014,68 +22698,68 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":315
+  /* "skreg/bayes/_kernels.pyx":337
  *         for j in range(self.p - self.p % 4, self.p):
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
- *         half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:
 */
   __pyx_v_penalty = (((__pyx_v_s0 + __pyx_v_s1) + (__pyx_v_s2 + __pyx_v_s3)) + (0.5 * (__pyx_v_line->q0 + (__pyx_v_kappa * (__pyx_v_line->q1 + (__pyx_v_kappa * __pyx_v_line->q2))))));
 
-  /* "skreg/bayes/_kernels.pyx":316
+  /* "skreg/bayes/_kernels.pyx":338
  *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
+ *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)
 */
-  __pyx_v_half = fmax((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
+  __pyx_v_half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":317
+  /* "skreg/bayes/_kernels.pyx":339
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:             # <<<<<<<<<<<<<<
  *             variance *= exp(line.h * x)
- *         return self.p * x + self.log_density(half, penalty, variance)
+ *         return line.dimension * x + self.log_density(half, penalty, variance)
 */
   __pyx_t_3 = (__pyx_v_line->h != 0.0);
 
   if (__pyx_t_3) {
 
 
-    /* "skreg/bayes/_kernels.pyx":318
- *         half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+    /* "skreg/bayes/_kernels.pyx":340
+ *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
- *         return self.p * x + self.log_density(half, penalty, variance)
+ *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
 */
     __pyx_v_variance = (__pyx_v_variance * exp((__pyx_v_line->h * __pyx_v_x)));
 
-    /* "skreg/bayes/_kernels.pyx":317
+    /* "skreg/bayes/_kernels.pyx":339
  *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
  *         if line.h != 0.0:             # <<<<<<<<<<<<<<
  *             variance *= exp(line.h * x)
- *         return self.p * x + self.log_density(half, penalty, variance)
+ *         return line.dimension * x + self.log_density(half, penalty, variance)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":319
+  /* "skreg/bayes/_kernels.pyx":341
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)
- *         return self.p * x + self.log_density(half, penalty, variance)             # <<<<<<<<<<<<<<
+ *         return line.dimension * x + self.log_density(half, penalty, variance)             # <<<<<<<<<<<<<<
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:
 */
   {
 
-    __pyx_r = ((__pyx_v_self->p * __pyx_v_x) + __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(__pyx_v_self, __pyx_v_half, __pyx_v_penalty, __pyx_v_variance));
+    __pyx_r = ((__pyx_v_line->dimension * __pyx_v_x) + __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(__pyx_v_self, __pyx_v_half, __pyx_v_penalty, __pyx_v_variance));
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":297
+  /* "skreg/bayes/_kernels.pyx":319
  *         return -total - (self.scale + half + penalty) / variance
  * 
  *     cdef double along(self, const Line *line, double x) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22098,8 +22782,8 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":321
- *         return self.p * x + self.log_density(half, penalty, variance)
+/* "skreg/bayes/_kernels.pyx":343
+ *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """A slice-sampling step from x = 0 (Neal, 2003): step out, at most so far, and shrink."""
@@ -22121,26 +22805,26 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   long __pyx_t_4;
   int __pyx_t_5;
 
-  /* "skreg/bayes/_kernels.pyx":325
+  /* "skreg/bayes/_kernels.pyx":347
  *         cdef double level, left, right, x
  *         cdef int k, before, after
- *         level = self.along(line, 0.0) + log(fmax(self.uniform(), SMALLEST))             # <<<<<<<<<<<<<<
+ *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))             # <<<<<<<<<<<<<<
  *         left = -width * self.uniform()
  *         right = left + width
 */
-  __pyx_v_level = (__pyx_f_5skreg_5bayes_8_kernels_5Chain_along(__pyx_v_self, __pyx_v_line, 0.0) + log(fmax(__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST)));
+  __pyx_v_level = (__pyx_f_5skreg_5bayes_8_kernels_5Chain_along(__pyx_v_self, __pyx_v_line, 0.0) + log(__pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST)));
 
-  /* "skreg/bayes/_kernels.pyx":326
+  /* "skreg/bayes/_kernels.pyx":348
  *         cdef int k, before, after
- *         level = self.along(line, 0.0) + log(fmax(self.uniform(), SMALLEST))
+ *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
  *         left = -width * self.uniform()             # <<<<<<<<<<<<<<
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())
 */
   __pyx_v_left = ((-__pyx_v_width) * __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self));
 
-  /* "skreg/bayes/_kernels.pyx":327
- *         level = self.along(line, 0.0) + log(fmax(self.uniform(), SMALLEST))
+  /* "skreg/bayes/_kernels.pyx":349
+ *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
  *         left = -width * self.uniform()
  *         right = left + width             # <<<<<<<<<<<<<<
  *         before = <int> (SLICE_STEPS * self.uniform())
@@ -22148,7 +22832,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_right = (__pyx_v_left + __pyx_v_width);
 
-  /* "skreg/bayes/_kernels.pyx":328
+  /* "skreg/bayes/_kernels.pyx":350
  *         left = -width * self.uniform()
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())             # <<<<<<<<<<<<<<
@@ -22157,7 +22841,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_before = ((int)(__pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS * __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self)));
 
-  /* "skreg/bayes/_kernels.pyx":329
+  /* "skreg/bayes/_kernels.pyx":351
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())
  *         after = SLICE_STEPS - 1 - before             # <<<<<<<<<<<<<<
@@ -22166,7 +22850,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_after = ((__pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS - 1) - __pyx_v_before);
 
-  /* "skreg/bayes/_kernels.pyx":330
+  /* "skreg/bayes/_kernels.pyx":352
  *         before = <int> (SLICE_STEPS * self.uniform())
  *         after = SLICE_STEPS - 1 - before
  *         while before > 0 and self.along(line, left) > level:             # <<<<<<<<<<<<<<
@@ -22193,7 +22877,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 
     if (!__pyx_t_1) break;
 
-    /* "skreg/bayes/_kernels.pyx":331
+    /* "skreg/bayes/_kernels.pyx":353
  *         after = SLICE_STEPS - 1 - before
  *         while before > 0 and self.along(line, left) > level:
  *             left -= width             # <<<<<<<<<<<<<<
@@ -22202,7 +22886,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_left = (__pyx_v_left - __pyx_v_width);
 
-    /* "skreg/bayes/_kernels.pyx":332
+    /* "skreg/bayes/_kernels.pyx":354
  *         while before > 0 and self.along(line, left) > level:
  *             left -= width
  *             before -= 1             # <<<<<<<<<<<<<<
@@ -22212,7 +22896,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     __pyx_v_before = (__pyx_v_before - 1);
   }
 
-  /* "skreg/bayes/_kernels.pyx":333
+  /* "skreg/bayes/_kernels.pyx":355
  *             left -= width
  *             before -= 1
  *         while after > 0 and self.along(line, right) > level:             # <<<<<<<<<<<<<<
@@ -22239,7 +22923,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 
     if (!__pyx_t_1) break;
 
-    /* "skreg/bayes/_kernels.pyx":334
+    /* "skreg/bayes/_kernels.pyx":356
  *             before -= 1
  *         while after > 0 and self.along(line, right) > level:
  *             right += width             # <<<<<<<<<<<<<<
@@ -22248,7 +22932,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_right = (__pyx_v_right + __pyx_v_width);
 
-    /* "skreg/bayes/_kernels.pyx":335
+    /* "skreg/bayes/_kernels.pyx":357
  *         while after > 0 and self.along(line, right) > level:
  *             right += width
  *             after -= 1             # <<<<<<<<<<<<<<
@@ -22258,7 +22942,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     __pyx_v_after = (__pyx_v_after - 1);
   }
 
-  /* "skreg/bayes/_kernels.pyx":336
+  /* "skreg/bayes/_kernels.pyx":358
  *             right += width
  *             after -= 1
  *         for k in range(SLICE_UNIFORMS - 3):             # <<<<<<<<<<<<<<
@@ -22272,7 +22956,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   for (__pyx_t_5 = 0; __pyx_t_5 < __pyx_t_4; __pyx_t_5+=1) {
     __pyx_v_k = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":337
+    /* "skreg/bayes/_kernels.pyx":359
  *             after -= 1
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)             # <<<<<<<<<<<<<<
@@ -22281,7 +22965,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_x = (__pyx_v_left + (__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self) * (__pyx_v_right - __pyx_v_left)));
 
-    /* "skreg/bayes/_kernels.pyx":338
+    /* "skreg/bayes/_kernels.pyx":360
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:             # <<<<<<<<<<<<<<
@@ -22293,7 +22977,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":339
+      /* "skreg/bayes/_kernels.pyx":361
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:
  *                 return x             # <<<<<<<<<<<<<<
@@ -22306,7 +22990,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
       }
       goto __pyx_L0;
 
-      /* "skreg/bayes/_kernels.pyx":338
+      /* "skreg/bayes/_kernels.pyx":360
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:             # <<<<<<<<<<<<<<
@@ -22315,7 +22999,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     }
 
-    /* "skreg/bayes/_kernels.pyx":340
+    /* "skreg/bayes/_kernels.pyx":362
  *             if self.along(line, x) > level:
  *                 return x
  *             if x < 0.0:             # <<<<<<<<<<<<<<
@@ -22327,7 +23011,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":341
+      /* "skreg/bayes/_kernels.pyx":363
  *                 return x
  *             if x < 0.0:
  *                 left = x             # <<<<<<<<<<<<<<
@@ -22336,7 +23020,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
       __pyx_v_left = __pyx_v_x;
 
-      /* "skreg/bayes/_kernels.pyx":340
+      /* "skreg/bayes/_kernels.pyx":362
  *             if self.along(line, x) > level:
  *                 return x
  *             if x < 0.0:             # <<<<<<<<<<<<<<
@@ -22346,7 +23030,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
       goto __pyx_L14;
     }
 
-    /* "skreg/bayes/_kernels.pyx":343
+    /* "skreg/bayes/_kernels.pyx":365
  *                 left = x
  *             else:
  *                 right = x             # <<<<<<<<<<<<<<
@@ -22360,7 +23044,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":344
+  /* "skreg/bayes/_kernels.pyx":366
  *             else:
  *                 right = x
  *         return 0.0             # <<<<<<<<<<<<<<
@@ -22373,8 +23057,8 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":321
- *         return self.p * x + self.log_density(half, penalty, variance)
+  /* "skreg/bayes/_kernels.pyx":343
+ *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """A slice-sampling step from x = 0 (Neal, 2003): step out, at most so far, and shrink."""
@@ -22393,20 +23077,17 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":346
+/* "skreg/bayes/_kernels.pyx":368
  *         return 0.0
  * 
  *     cdef void stretch(self, int centre, int h) noexcept nogil:             # <<<<<<<<<<<<<<
- *         """Stretch w about a centre by a factor that is drawn, where  is not integrated out together with it."""
+ *         """Stretch w about a centre by a factor that is drawn."""
  *         cdef Line line
 */
 
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_centre, int __pyx_v_h) {
   struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
   int __pyx_v_j;
-  double __pyx_v_x;
-  double __pyx_v_kappa;
-  double __pyx_v_d;
   Py_ssize_t __pyx_t_1;
   Py_ssize_t __pyx_t_2;
   double const *__pyx_t_3;
@@ -22419,12 +23100,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   int __pyx_t_10;
   int __pyx_t_11;
 
-  /* "skreg/bayes/_kernels.pyx":351
+  /* "skreg/bayes/_kernels.pyx":372
+ *         cdef Line line
  *         cdef int j
- *         cdef double x, kappa, d
  *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]             # <<<<<<<<<<<<<<
  *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
- *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
+ *         for j in range(self.p):
 */
   __pyx_t_1 = __pyx_v_centre;
   __pyx_t_2 = 0;
@@ -22437,12 +23118,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   __pyx_v_line.base = __pyx_t_3;
   __pyx_v_line.base_state = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":352
- *         cdef double x, kappa, d
+  /* "skreg/bayes/_kernels.pyx":373
+ *         cdef int j
  *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
  *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0             # <<<<<<<<<<<<<<
- *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         for j in range(self.p):
+ *             self.direction[j] = self.w[j] - line.base[j]
 */
   __pyx_t_1 = __pyx_v_centre;
   __pyx_t_5 = (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->centre_half.data) + __pyx_t_1)) )));
@@ -22455,202 +23136,49 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   __pyx_v_line.slope = __pyx_t_6;
   __pyx_v_line.curvature = __pyx_t_7;
 
-  /* "skreg/bayes/_kernels.pyx":353
+  /* "skreg/bayes/_kernels.pyx":374
  *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
  *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
- *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0             # <<<<<<<<<<<<<<
- *         line.low, line.high, line.still = 0.0, 1e300, False
- *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
-*/
-  __pyx_t_7 = 0.0;
-
-  __pyx_t_6 = 0.0;
-
-  __pyx_t_5 = 0.0;
-
-  __pyx_v_line.q0 = __pyx_t_7;
-  __pyx_v_line.q1 = __pyx_t_6;
-  __pyx_v_line.q2 = __pyx_t_5;
-
-  /* "skreg/bayes/_kernels.pyx":354
- *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
- *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False             # <<<<<<<<<<<<<<
- *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
- *         for j in range(self.p):
-*/
-  __pyx_t_5 = 0.0;
-
-  __pyx_t_6 = 1e300;
-
-  __pyx_t_8 = 0;
-
-  __pyx_v_line.low = __pyx_t_5;
-  __pyx_v_line.high = __pyx_t_6;
-  __pyx_v_line.still = __pyx_t_8;
-
-  /* "skreg/bayes/_kernels.pyx":355
- *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False
- *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0             # <<<<<<<<<<<<<<
- *         for j in range(self.p):
- *             d = self.w[j] - line.base[j]
-*/
-  switch (__pyx_v_self->contract) {
-    case __pyx_e_5skreg_5bayes_8_kernels_SCALED_NET:
-    case __pyx_e_5skreg_5bayes_8_kernels_SD_SCALED:
-    __pyx_t_6 = (__pyx_v_h % 3);
-    break;
-    default:
-    __pyx_t_6 = 0.0;
-    break;
-  }
-  __pyx_v_line.h = __pyx_t_6;
-
-  /* "skreg/bayes/_kernels.pyx":356
- *         line.low, line.high, line.still = 0.0, 1e300, False
- *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             d = self.w[j] - line.base[j]
- *             self.direction[j] = d
-*/
-
-  __pyx_t_9 = __pyx_v_self->p;
-  __pyx_t_10 = __pyx_t_9;
-
-  for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-    __pyx_v_j = __pyx_t_11;
-
-    /* "skreg/bayes/_kernels.pyx":357
- *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
- *         for j in range(self.p):
- *             d = self.w[j] - line.base[j]             # <<<<<<<<<<<<<<
- *             self.direction[j] = d
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_v_d = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_1)) ))) - (__pyx_v_line.base[__pyx_v_j]));
-
-    /* "skreg/bayes/_kernels.pyx":358
- *         for j in range(self.p):
- *             d = self.w[j] - line.base[j]
- *             self.direction[j] = d             # <<<<<<<<<<<<<<
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
-*/
-    __pyx_t_1 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_1)) )) = __pyx_v_d;
-
-    /* "skreg/bayes/_kernels.pyx":359
- *             d = self.w[j] - line.base[j]
- *             self.direction[j] = d
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]             # <<<<<<<<<<<<<<
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
- *             line.q2 += self.l2[j] * d * d
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_v_line.q0 = (__pyx_v_line.q0 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_1)) ))) * (__pyx_v_line.base[__pyx_v_j])) * (__pyx_v_line.base[__pyx_v_j])));
-
-    /* "skreg/bayes/_kernels.pyx":360
- *             self.direction[j] = d
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d             # <<<<<<<<<<<<<<
- *             line.q2 += self.l2[j] * d * d
- *             if d > 0.0:
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_v_line.q1 = (__pyx_v_line.q1 + (((2.0 * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_1)) )))) * (__pyx_v_line.base[__pyx_v_j])) * __pyx_v_d));
-
-    /* "skreg/bayes/_kernels.pyx":361
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
- *             line.q2 += self.l2[j] * d * d             # <<<<<<<<<<<<<<
- *             if d > 0.0:
- *                 line.low = fmax(line.low, -line.base[j] / d)
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_v_line.q2 = (__pyx_v_line.q2 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_1)) ))) * __pyx_v_d) * __pyx_v_d));
-
-    /* "skreg/bayes/_kernels.pyx":362
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
- *             line.q2 += self.l2[j] * d * d
- *             if d > 0.0:             # <<<<<<<<<<<<<<
- *                 line.low = fmax(line.low, -line.base[j] / d)
- *             elif d < 0.0:
-*/
-    __pyx_t_8 = (__pyx_v_d > 0.0);
-
-    if (__pyx_t_8) {
-
-
-      /* "skreg/bayes/_kernels.pyx":363
- *             line.q2 += self.l2[j] * d * d
- *             if d > 0.0:
- *                 line.low = fmax(line.low, -line.base[j] / d)             # <<<<<<<<<<<<<<
- *             elif d < 0.0:
- *                 line.high = fmin(line.high, -line.base[j] / d)
-*/
-      __pyx_v_line.low = fmax(__pyx_v_line.low, ((-(__pyx_v_line.base[__pyx_v_j])) / __pyx_v_d));
-
-      /* "skreg/bayes/_kernels.pyx":362
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
- *             line.q2 += self.l2[j] * d * d
- *             if d > 0.0:             # <<<<<<<<<<<<<<
- *                 line.low = fmax(line.low, -line.base[j] / d)
- *             elif d < 0.0:
-*/
-      goto __pyx_L5;
-    }
-
-    /* "skreg/bayes/_kernels.pyx":364
- *             if d > 0.0:
- *                 line.low = fmax(line.low, -line.base[j] / d)
- *             elif d < 0.0:             # <<<<<<<<<<<<<<
- *                 line.high = fmin(line.high, -line.base[j] / d)
+ *             self.direction[j] = self.w[j] - line.base[j]
  *         for j in range(self.size):
 */
-    __pyx_t_8 = (__pyx_v_d < 0.0);
 
-    if (__pyx_t_8) {
+  __pyx_t_8 = __pyx_v_self->p;
+  __pyx_t_9 = __pyx_t_8;
 
+  for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
+    __pyx_v_j = __pyx_t_10;
 
-      /* "skreg/bayes/_kernels.pyx":365
- *                 line.low = fmax(line.low, -line.base[j] / d)
- *             elif d < 0.0:
- *                 line.high = fmin(line.high, -line.base[j] / d)             # <<<<<<<<<<<<<<
+    /* "skreg/bayes/_kernels.pyx":375
+ *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
+ *         for j in range(self.p):
+ *             self.direction[j] = self.w[j] - line.base[j]             # <<<<<<<<<<<<<<
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
 */
-      __pyx_v_line.high = fmin(__pyx_v_line.high, ((-(__pyx_v_line.base[__pyx_v_j])) / __pyx_v_d));
-
-      /* "skreg/bayes/_kernels.pyx":364
- *             if d > 0.0:
- *                 line.low = fmax(line.low, -line.base[j] / d)
- *             elif d < 0.0:             # <<<<<<<<<<<<<<
- *                 line.high = fmin(line.high, -line.base[j] / d)
- *         for j in range(self.size):
-*/
-    }
-    __pyx_L5:;
+    __pyx_t_1 = __pyx_v_j;
+    __pyx_t_2 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_1)) ))) - (__pyx_v_line.base[__pyx_v_j]));
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":366
- *             elif d < 0.0:
- *                 line.high = fmin(line.high, -line.base[j] / d)
+  /* "skreg/bayes/_kernels.pyx":376
+ *         for j in range(self.p):
+ *             self.direction[j] = self.w[j] - line.base[j]
  *         for j in range(self.size):             # <<<<<<<<<<<<<<
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw
 */
 
-  __pyx_t_9 = __pyx_v_self->size;
-  __pyx_t_10 = __pyx_t_9;
+  __pyx_t_8 = __pyx_v_self->size;
+  __pyx_t_9 = __pyx_t_8;
 
-  for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-    __pyx_v_j = __pyx_t_11;
+  for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
+    __pyx_v_j = __pyx_t_10;
 
-    /* "skreg/bayes/_kernels.pyx":367
- *                 line.high = fmin(line.high, -line.base[j] / d)
+    /* "skreg/bayes/_kernels.pyx":377
+ *             self.direction[j] = self.w[j] - line.base[j]
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]             # <<<<<<<<<<<<<<
  *         if self.rows:  # r = b  Aw
@@ -22662,7 +23190,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":368
+  /* "skreg/bayes/_kernels.pyx":378
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw             # <<<<<<<<<<<<<<
@@ -22671,7 +23199,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
 */
   if (__pyx_v_self->rows) {
 
-    /* "skreg/bayes/_kernels.pyx":369
+    /* "skreg/bayes/_kernels.pyx":379
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw
  *             for j in range(self.size):             # <<<<<<<<<<<<<<
@@ -22679,13 +23207,13 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]
 */
 
-    __pyx_t_9 = __pyx_v_self->size;
-    __pyx_t_10 = __pyx_t_9;
+    __pyx_t_8 = __pyx_v_self->size;
+    __pyx_t_9 = __pyx_t_8;
 
-    for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-      __pyx_v_j = __pyx_t_11;
+    for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
+      __pyx_v_j = __pyx_t_10;
 
-      /* "skreg/bayes/_kernels.pyx":370
+      /* "skreg/bayes/_kernels.pyx":380
  *         if self.rows:  # r = b  Aw
  *             for j in range(self.size):
  *                 line.slope += line.base_state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
@@ -22695,7 +23223,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
       __pyx_t_1 = __pyx_v_j;
       __pyx_v_line.slope = (__pyx_v_line.slope + ((__pyx_v_line.base_state[__pyx_v_j]) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_1)) )))));
 
-      /* "skreg/bayes/_kernels.pyx":371
+      /* "skreg/bayes/_kernels.pyx":381
  *             for j in range(self.size):
  *                 line.slope += line.base_state[j] * self.direction_state[j]
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
@@ -22708,17 +23236,17 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
     }
 
 
-    /* "skreg/bayes/_kernels.pyx":368
+    /* "skreg/bayes/_kernels.pyx":378
  *         for j in range(self.size):
  *             self.direction_state[j] = self.state[j] - line.base_state[j]
  *         if self.rows:  # r = b  Aw             # <<<<<<<<<<<<<<
  *             for j in range(self.size):
  *                 line.slope += line.base_state[j] * self.direction_state[j]
 */
-    goto __pyx_L8;
+    goto __pyx_L7;
   }
 
-  /* "skreg/bayes/_kernels.pyx":373
+  /* "skreg/bayes/_kernels.pyx":383
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]
  *         else:  # g = c  Gw
  *             for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -22727,28 +23255,28 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
 */
   /*else*/ {
 
-    __pyx_t_9 = __pyx_v_self->p;
-    __pyx_t_10 = __pyx_t_9;
+    __pyx_t_8 = __pyx_v_self->p;
+    __pyx_t_9 = __pyx_t_8;
 
-    for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-      __pyx_v_j = __pyx_t_11;
+    for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
+      __pyx_v_j = __pyx_t_10;
 
-      /* "skreg/bayes/_kernels.pyx":374
+      /* "skreg/bayes/_kernels.pyx":384
  *         else:  # g = c  Gw
  *             for j in range(self.p):
  *                 line.slope -= line.base_state[j] * self.direction[j]             # <<<<<<<<<<<<<<
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
- *         x = self.slice(&line, 2.0 / sqrt(self.p))
+ *         line.dimension, line.straight = self.p, False
 */
       __pyx_t_2 = __pyx_v_j;
       __pyx_v_line.slope = (__pyx_v_line.slope - ((__pyx_v_line.base_state[__pyx_v_j]) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )))));
 
-      /* "skreg/bayes/_kernels.pyx":375
+      /* "skreg/bayes/_kernels.pyx":385
  *             for j in range(self.p):
  *                 line.slope -= line.base_state[j] * self.direction[j]
  *                 line.curvature -= self.direction_state[j] * self.direction[j]             # <<<<<<<<<<<<<<
- *         x = self.slice(&line, 2.0 / sqrt(self.p))
- *         kappa = exp(x)
+ *         line.dimension, line.straight = self.p, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 */
       __pyx_t_2 = __pyx_v_j;
       __pyx_t_1 = __pyx_v_j;
@@ -22756,227 +23284,237 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
     }
 
   }
-  __pyx_L8:;
-
-  /* "skreg/bayes/_kernels.pyx":376
- *                 line.slope -= line.base_state[j] * self.direction[j]
- *                 line.curvature -= self.direction_state[j] * self.direction[j]
- *         x = self.slice(&line, 2.0 / sqrt(self.p))             # <<<<<<<<<<<<<<
- *         kappa = exp(x)
- *         for j in range(self.p):
-*/
-  __pyx_v_x = __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, (&__pyx_v_line), (2.0 / sqrt(__pyx_v_self->p)));
-
-  /* "skreg/bayes/_kernels.pyx":377
- *                 line.curvature -= self.direction_state[j] * self.direction[j]
- *         x = self.slice(&line, 2.0 / sqrt(self.p))
- *         kappa = exp(x)             # <<<<<<<<<<<<<<
- *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
-*/
-  __pyx_v_kappa = exp(__pyx_v_x);
-
-  /* "skreg/bayes/_kernels.pyx":378
- *         x = self.slice(&line, 2.0 / sqrt(self.p))
- *         kappa = exp(x)
- *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
- *         if self.positive:
-*/
-
-  __pyx_t_9 = __pyx_v_self->p;
-  __pyx_t_10 = __pyx_t_9;
-
-  for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-    __pyx_v_j = __pyx_t_11;
-
-    /* "skreg/bayes/_kernels.pyx":379
- *         kappa = exp(x)
- *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]             # <<<<<<<<<<<<<<
- *         if self.positive:
- *             for j in range(self.p):
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_t_2 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_2)) )) = ((__pyx_v_line.base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_1)) )))));
-  }
-
-
-  /* "skreg/bayes/_kernels.pyx":380
- *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
- *         if self.positive:             # <<<<<<<<<<<<<<
- *             for j in range(self.p):
- *                 self.w[j] = fmax(self.w[j], 0.0)
-*/
-  if (__pyx_v_self->positive) {
-
-    /* "skreg/bayes/_kernels.pyx":381
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
- *         if self.positive:
- *             for j in range(self.p):             # <<<<<<<<<<<<<<
- *                 self.w[j] = fmax(self.w[j], 0.0)
- *         for j in range(self.size):
-*/
-
-    __pyx_t_9 = __pyx_v_self->p;
-    __pyx_t_10 = __pyx_t_9;
-
-    for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-      __pyx_v_j = __pyx_t_11;
-
-      /* "skreg/bayes/_kernels.pyx":382
- *         if self.positive:
- *             for j in range(self.p):
- *                 self.w[j] = fmax(self.w[j], 0.0)             # <<<<<<<<<<<<<<
- *         for j in range(self.size):
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
-*/
-      __pyx_t_1 = __pyx_v_j;
-      __pyx_t_2 = __pyx_v_j;
-      *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_2)) )) = fmax((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_1)) ))), 0.0);
-    }
-
-
-    /* "skreg/bayes/_kernels.pyx":380
- *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
- *         if self.positive:             # <<<<<<<<<<<<<<
- *             for j in range(self.p):
- *                 self.w[j] = fmax(self.w[j], 0.0)
-*/
-  }
-
-  /* "skreg/bayes/_kernels.pyx":383
- *             for j in range(self.p):
- *                 self.w[j] = fmax(self.w[j], 0.0)
- *         for j in range(self.size):             # <<<<<<<<<<<<<<
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
- *         self.variance *= exp(line.h * x)
-*/
-
-  __pyx_t_9 = __pyx_v_self->size;
-  __pyx_t_10 = __pyx_t_9;
-
-  for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-    __pyx_v_j = __pyx_t_11;
-
-    /* "skreg/bayes/_kernels.pyx":384
- *                 self.w[j] = fmax(self.w[j], 0.0)
- *         for j in range(self.size):
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]             # <<<<<<<<<<<<<<
- *         self.variance *= exp(line.h * x)
- *         self.half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_t_2 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_2)) )) = ((__pyx_v_line.base_state[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_1)) )))));
-  }
-
-
-  /* "skreg/bayes/_kernels.pyx":385
- *         for j in range(self.size):
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
- *         self.variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
- *         self.half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
-*/
-  __pyx_v_self->variance = (__pyx_v_self->variance * exp((__pyx_v_line.h * __pyx_v_x)));
+  __pyx_L7:;
 
   /* "skreg/bayes/_kernels.pyx":386
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
- *         self.variance *= exp(line.h * x)
- *         self.half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         for j in range(self.p):
+ *                 line.slope -= line.base_state[j] * self.direction[j]
+ *                 line.curvature -= self.direction_state[j] * self.direction[j]
+ *         line.dimension, line.straight = self.p, False             # <<<<<<<<<<<<<<
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
 */
-  __pyx_v_self->half = fmax((__pyx_v_line.half + (__pyx_v_kappa * (__pyx_v_line.slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line.curvature)))), 0.0);
+  __pyx_t_8 = __pyx_v_self->p;
+
+  __pyx_t_11 = 0;
+
+  __pyx_v_line.dimension = __pyx_t_8;
+  __pyx_v_line.straight = __pyx_t_11;
 
   /* "skreg/bayes/_kernels.pyx":387
- *         self.variance *= exp(line.h * x)
- *         self.half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
- *         for j in range(self.p):
- *             self.penalty += self.l1[j] * fabs(self.w[j])
-*/
-  __pyx_v_self->penalty = (0.5 * (__pyx_v_line.q0 + (__pyx_v_kappa * (__pyx_v_line.q1 + (__pyx_v_kappa * __pyx_v_line.q2)))));
-
-  /* "skreg/bayes/_kernels.pyx":388
- *         self.half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += fmax(x, 0.0)
-*/
-
-  __pyx_t_9 = __pyx_v_self->p;
-  __pyx_t_10 = __pyx_t_9;
-
-  for (__pyx_t_11 = 0; __pyx_t_11 < __pyx_t_10; __pyx_t_11+=1) {
-    __pyx_v_j = __pyx_t_11;
-
-    /* "skreg/bayes/_kernels.pyx":389
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         for j in range(self.p):
- *             self.penalty += self.l1[j] * fabs(self.w[j])             # <<<<<<<<<<<<<<
- *         self.stretched += fmax(x, 0.0)
- *         if self.stretched > 8.0:
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_t_2 = __pyx_v_j;
-    __pyx_v_self->penalty = (__pyx_v_self->penalty + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_1)) ))) * fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_2)) ))))));
-  }
-
-
-  /* "skreg/bayes/_kernels.pyx":390
- *         for j in range(self.p):
- *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += fmax(x, 0.0)             # <<<<<<<<<<<<<<
- *         if self.stretched > 8.0:
- *             self.refresh()
-*/
-  __pyx_v_self->stretched = (__pyx_v_self->stretched + fmax(__pyx_v_x, 0.0));
-
-  /* "skreg/bayes/_kernels.pyx":391
- *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += fmax(x, 0.0)
- *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
- *             self.refresh()
+ *                 line.curvature -= self.direction_state[j] * self.direction[j]
+ *         line.dimension, line.straight = self.p, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))             # <<<<<<<<<<<<<<
  * 
+ *     cdef void stretch_residual(self, int h) noexcept nogil:
 */
-  __pyx_t_8 = (__pyx_v_self->stretched > 8.0);
+  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h, (2.0 / sqrt(__pyx_v_line.dimension)));
 
-  if (__pyx_t_8) {
-
-
-    /* "skreg/bayes/_kernels.pyx":392
- *         self.stretched += fmax(x, 0.0)
- *         if self.stretched > 8.0:
- *             self.refresh()             # <<<<<<<<<<<<<<
- * 
- *     cdef void draw_variance(self, double gamma) noexcept nogil:
-*/
-    __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
-
-    /* "skreg/bayes/_kernels.pyx":391
- *             self.penalty += self.l1[j] * fabs(self.w[j])
- *         self.stretched += fmax(x, 0.0)
- *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
- *             self.refresh()
- * 
-*/
-  }
-
-  /* "skreg/bayes/_kernels.pyx":346
+  /* "skreg/bayes/_kernels.pyx":368
  *         return 0.0
  * 
  *     cdef void stretch(self, int centre, int h) noexcept nogil:             # <<<<<<<<<<<<<<
- *         """Stretch w about a centre by a factor that is drawn, where  is not integrated out together with it."""
+ *         """Stretch w about a centre by a factor that is drawn."""
  *         cdef Line line
 */
 
   /* function exit code */
+
+
+}
+
+/* "skreg/bayes/_kernels.pyx":389
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
+ *     cdef void stretch_residual(self, int h) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
+ *         cdef Line line
+*/
+
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_h) {
+  struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
+  int __pyx_v_j;
+  int __pyx_v_one;
+  double __pyx_v_minus;
+  double __pyx_v_nothing;
+  Py_ssize_t __pyx_t_1;
+  Py_ssize_t __pyx_t_2;
+  Py_ssize_t __pyx_t_3;
+  Py_ssize_t __pyx_t_4;
+  int __pyx_t_5;
+  int __pyx_t_6;
+  int __pyx_t_7;
+  __Pyx_memviewslice __pyx_t_8 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  double *__pyx_t_9;
+  double *__pyx_t_10;
+  double __pyx_t_11;
+  double __pyx_t_12;
+  double __pyx_t_13;
+  int __pyx_t_14;
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  PyGILState_STATE __pyx_gilstate_save;
+
+  /* "skreg/bayes/_kernels.pyx":392
+ *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
+ *         cdef Line line
+ *         cdef int j, one = 1             # <<<<<<<<<<<<<<
+ *         cdef double minus = -1.0, nothing = 0.0
+ *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
+*/
+  __pyx_v_one = 1;
+
+  /* "skreg/bayes/_kernels.pyx":393
+ *         cdef Line line
+ *         cdef int j, one = 1
+ *         cdef double minus = -1.0, nothing = 0.0             # <<<<<<<<<<<<<<
+ *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
+ *               &nothing, &self.direction[0], &one)
+*/
+  __pyx_v_minus = -1.0;
+  __pyx_v_nothing = 0.0;
+
+  /* "skreg/bayes/_kernels.pyx":394
+ *         cdef int j, one = 1
+ *         cdef double minus = -1.0, nothing = 0.0
+ *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,             # <<<<<<<<<<<<<<
+ *               &nothing, &self.direction[0], &one)
+ *         for j in range(self.p):
+*/
+  __pyx_t_1 = 0;
+  __pyx_t_2 = 0;
+  __pyx_t_3 = 0;
+
+  /* "skreg/bayes/_kernels.pyx":395
+ *         cdef double minus = -1.0, nothing = 0.0
+ *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
+ *               &nothing, &self.direction[0], &one)             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             self.base[j] = self.w[j] - self.direction[j]
+*/
+  __pyx_t_4 = 0;
+
+  /* "skreg/bayes/_kernels.pyx":394
+ *         cdef int j, one = 1
+ *         cdef double minus = -1.0, nothing = 0.0
+ *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,             # <<<<<<<<<<<<<<
+ *               &nothing, &self.direction[0], &one)
+ *         for j in range(self.p):
+*/
+  __pyx_f_5scipy_6linalg_11cython_blas_dgemv(((char *)"N"), (&__pyx_v_self->p), (&__pyx_v_self->size), (&__pyx_v_minus), ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->inverse.data) + __pyx_t_1)) ) + __pyx_t_2 * __pyx_v_self->inverse.strides[1]) ))))), (&__pyx_v_self->p), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_3)) )))), (&__pyx_v_one), (&__pyx_v_nothing), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_4)) )))), (&__pyx_v_one));
+
+  /* "skreg/bayes/_kernels.pyx":396
+ *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
+ *               &nothing, &self.direction[0], &one)
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             self.base[j] = self.w[j] - self.direction[j]
+ *         self.direction_state[:] = self.state
+*/
+
+  __pyx_t_5 = __pyx_v_self->p;
+  __pyx_t_6 = __pyx_t_5;
+
+  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
+    __pyx_v_j = __pyx_t_7;
+
+    /* "skreg/bayes/_kernels.pyx":397
+ *               &nothing, &self.direction[0], &one)
+ *         for j in range(self.p):
+ *             self.base[j] = self.w[j] - self.direction[j]             # <<<<<<<<<<<<<<
+ *         self.direction_state[:] = self.state
+ *         line.base, line.base_state = &self.base[0], &self.zero[0]
+*/
+    __pyx_t_4 = __pyx_v_j;
+    __pyx_t_3 = __pyx_v_j;
+    __pyx_t_2 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_4)) ))) - (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_3)) ))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":398
+ *         for j in range(self.p):
+ *             self.base[j] = self.w[j] - self.direction[j]
+ *         self.direction_state[:] = self.state             # <<<<<<<<<<<<<<
+ *         line.base, line.base_state = &self.base[0], &self.zero[0]
+ *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+*/
+  __pyx_t_8 = __pyx_v_self->state;
+  __PYX_INC_MEMVIEW(&__pyx_t_8, 0);
+  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_8, __pyx_v_self->direction_state, 1, 1, 0) < 0))) __PYX_ERR(0, 398, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_8, 0);; __pyx_t_8.memview = NULL; __pyx_t_8.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":399
+ *             self.base[j] = self.w[j] - self.direction[j]
+ *         self.direction_state[:] = self.state
+ *         line.base, line.base_state = &self.base[0], &self.zero[0]             # <<<<<<<<<<<<<<
+ *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+ *         line.dimension, line.straight = self.rank, False
+*/
+  __pyx_t_3 = 0;
+  __pyx_t_9 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_3)) ))));
+
+  __pyx_t_3 = 0;
+  __pyx_t_10 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->zero.data) + __pyx_t_3)) ))));
+
+  __pyx_v_line.base = __pyx_t_9;
+  __pyx_v_line.base_state = __pyx_t_10;
+
+  /* "skreg/bayes/_kernels.pyx":400
+ *         self.direction_state[:] = self.state
+ *         line.base, line.base_state = &self.base[0], &self.zero[0]
+ *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half             # <<<<<<<<<<<<<<
+ *         line.dimension, line.straight = self.rank, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+*/
+  __pyx_t_11 = 0.0;
+
+  __pyx_t_12 = 0.0;
+
+  __pyx_t_13 = (2.0 * __pyx_v_self->half);
+
+  __pyx_v_line.half = __pyx_t_11;
+  __pyx_v_line.slope = __pyx_t_12;
+  __pyx_v_line.curvature = __pyx_t_13;
+
+  /* "skreg/bayes/_kernels.pyx":401
+ *         line.base, line.base_state = &self.base[0], &self.zero[0]
+ *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+ *         line.dimension, line.straight = self.rank, False             # <<<<<<<<<<<<<<
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
+*/
+  __pyx_t_5 = __pyx_v_self->rank;
+
+  __pyx_t_14 = 0;
+
+  __pyx_v_line.dimension = __pyx_t_5;
+  __pyx_v_line.straight = __pyx_t_14;
+
+  /* "skreg/bayes/_kernels.pyx":402
+ *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+ *         line.dimension, line.straight = self.rank, False
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))             # <<<<<<<<<<<<<<
+ * 
+ *     cdef void slide(self, int k) noexcept nogil:
+*/
+  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h, (2.0 / sqrt(__pyx_v_line.dimension)));
+
+  /* "skreg/bayes/_kernels.pyx":389
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
+ *     cdef void stretch_residual(self, int h) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
+ *         cdef Line line
+*/
+
+  /* function exit code */
+  goto __pyx_L0;
+  __pyx_L1_error:;
+  __pyx_gilstate_save = __Pyx_PyGILState_Ensure();
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_8, 1);
+  __Pyx_WriteUnraisable("skreg.bayes._kernels.Chain.stretch_residual", __pyx_clineno, __pyx_lineno, __pyx_filename, 1, 0);
+  __Pyx_PyGILState_Release(__pyx_gilstate_save);
+  __pyx_L0:;
 
 
 
@@ -22984,7 +23522,672 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
 
 }
 
-/* "skreg/bayes/_kernels.pyx":394
+/* "skreg/bayes/_kernels.pyx":404
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
+ *     cdef void slide(self, int k) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Move along a direction that the columns hardly determine."""
+ *         cdef Line line
+*/
+
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_slide(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_k) {
+  struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
+  int __pyx_v_j;
+  double __pyx_v_pull;
+  double __pyx_v_tied;
+  __Pyx_memviewslice __pyx_t_1 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  __Pyx_memviewslice __pyx_t_2 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  double __pyx_t_3;
+  double __pyx_t_4;
+  double __pyx_t_5;
+  int __pyx_t_6;
+  int __pyx_t_7;
+  int __pyx_t_8;
+  Py_ssize_t __pyx_t_9;
+  Py_ssize_t __pyx_t_10;
+  Py_ssize_t __pyx_t_11;
+  double *__pyx_t_12;
+  double *__pyx_t_13;
+  int __pyx_t_14;
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
+  PyGILState_STATE __pyx_gilstate_save;
+
+  /* "skreg/bayes/_kernels.pyx":408
+ *         cdef Line line
+ *         cdef int j
+ *         cdef double pull = 0.0, tied = self.tied()             # <<<<<<<<<<<<<<
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+*/
+  __pyx_v_pull = 0.0;
+  __pyx_v_tied = __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(__pyx_v_self);
+
+  /* "skreg/bayes/_kernels.pyx":409
+ *         cdef int j
+ *         cdef double pull = 0.0, tied = self.tied()
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]             # <<<<<<<<<<<<<<
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+ *         for j in range(self.p):
+*/
+  __pyx_t_1 = __pyx_v_self->w;
+  __PYX_INC_MEMVIEW(&__pyx_t_1, 0);
+  __pyx_t_2.data = __pyx_v_self->directions.data;
+  __pyx_t_2.memview = __pyx_v_self->directions.memview;
+  __PYX_INC_MEMVIEW(&__pyx_t_2, 0);
+  __pyx_t_2.shape[0] = __pyx_v_self->directions.shape[0];
+__pyx_t_2.strides[0] = __pyx_v_self->directions.strides[0];
+    __pyx_t_2.suboffsets[0] = -1;
+
+{
+    Py_ssize_t __pyx_tmp_idx = __pyx_v_k;
+    Py_ssize_t __pyx_tmp_stride = __pyx_v_self->directions.strides[1];
+        __pyx_t_2.data += __pyx_tmp_idx * __pyx_tmp_stride;
+}
+
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->base, 1, 1, 0) < 0))) __PYX_ERR(0, 409, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 0);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
+  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_2, __pyx_v_self->direction, 1, 1, 0) < 0))) __PYX_ERR(0, 409, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_2, 0);; __pyx_t_2.memview = NULL; __pyx_t_2.data = NULL;
+
+  /* "skreg/bayes/_kernels.pyx":410
+ *         cdef double pull = 0.0, tied = self.tied()
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+*/
+  __pyx_t_3 = __pyx_v_self->half;
+
+  __pyx_t_4 = 0.0;
+
+  __pyx_t_5 = 0.0;
+
+  __pyx_v_line.half = __pyx_t_3;
+  __pyx_v_line.slope = __pyx_t_4;
+  __pyx_v_line.curvature = __pyx_t_5;
+
+  /* "skreg/bayes/_kernels.pyx":411
+ *         self.base[:], self.direction[:] = self.w, self.directions[:, k]
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+ *             line.slope -= self.direction[j] * self.state[j]
+*/
+
+  __pyx_t_6 = __pyx_v_self->p;
+  __pyx_t_7 = __pyx_t_6;
+
+  for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=1) {
+    __pyx_v_j = __pyx_t_8;
+
+    /* "skreg/bayes/_kernels.pyx":412
+ *         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+ *         for j in range(self.p):
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]             # <<<<<<<<<<<<<<
+ *             line.slope -= self.direction[j] * self.state[j]
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+*/
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_5 = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_9)) )));
+
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_k;
+    __pyx_t_4 = (-(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->direction_images.data) + __pyx_t_9)) ) + __pyx_t_10 * __pyx_v_self->direction_images.strides[1]) ))));
+
+    __pyx_t_10 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base_state.data) + __pyx_t_10)) )) = __pyx_t_5;
+
+    __pyx_t_10 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_10)) )) = __pyx_t_4;
+
+
+    /* "skreg/bayes/_kernels.pyx":413
+ *         for j in range(self.p):
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+ *             line.slope -= self.direction[j] * self.state[j]             # <<<<<<<<<<<<<<
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+ *             pull += self.l1[j] * fabs(self.direction[j])
+*/
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_v_line.slope = (__pyx_v_line.slope - ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_9)) )))));
+
+    /* "skreg/bayes/_kernels.pyx":414
+ *             self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+ *             line.slope -= self.direction[j] * self.state[j]
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]             # <<<<<<<<<<<<<<
+ *             pull += self.l1[j] * fabs(self.direction[j])
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]
+*/
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_t_11 = __pyx_v_k;
+    __pyx_v_line.curvature = (__pyx_v_line.curvature + ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))) * (*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->direction_images.data) + __pyx_t_10)) ) + __pyx_t_11 * __pyx_v_self->direction_images.strides[1]) )))));
+
+    /* "skreg/bayes/_kernels.pyx":415
+ *             line.slope -= self.direction[j] * self.state[j]
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+ *             pull += self.l1[j] * fabs(self.direction[j])             # <<<<<<<<<<<<<<
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]
+ *         line.dimension, line.straight = 0.0, True
+*/
+    __pyx_t_11 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_v_pull = (__pyx_v_pull + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_11)) ))) * fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":416
+ *             line.curvature += self.direction[j] * self.direction_images[j, k]
+ *             pull += self.l1[j] * fabs(self.direction[j])
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]             # <<<<<<<<<<<<<<
+ *         line.dimension, line.straight = 0.0, True
+ *         # The likelihood's standard deviation, or the prior's, whichever is shorter.
+*/
+  __pyx_t_10 = 0;
+  __pyx_t_12 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_10)) ))));
+
+  __pyx_t_10 = 0;
+  __pyx_t_13 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base_state.data) + __pyx_t_10)) ))));
+
+  __pyx_v_line.base = __pyx_t_12;
+  __pyx_v_line.base_state = __pyx_t_13;
+
+  /* "skreg/bayes/_kernels.pyx":417
+ *             pull += self.l1[j] * fabs(self.direction[j])
+ *         line.base, line.base_state = &self.base[0], &self.base_state[0]
+ *         line.dimension, line.straight = 0.0, True             # <<<<<<<<<<<<<<
+ *         # The likelihood's standard deviation, or the prior's, whichever is shorter.
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+*/
+  __pyx_t_4 = 0.0;
+
+  __pyx_t_14 = 1;
+
+  __pyx_v_line.dimension = __pyx_t_4;
+  __pyx_v_line.straight = __pyx_t_14;
+
+  /* "skreg/bayes/_kernels.pyx":419
+ *         line.dimension, line.straight = 0.0, True
+ *         # The likelihood's standard deviation, or the prior's, whichever is shorter.
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))             # <<<<<<<<<<<<<<
+ * 
+ *     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:
+*/
+  __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), 0, (2.0 / __pyx_f_5skreg_5bayes_8_kernels_larger(sqrt((__pyx_v_line.curvature / __pyx_v_self->variance)), ((__pyx_v_tied * __pyx_v_pull) / __pyx_v_self->variance))));
+
+  /* "skreg/bayes/_kernels.pyx":404
+ *         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+ * 
+ *     cdef void slide(self, int k) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Move along a direction that the columns hardly determine."""
+ *         cdef Line line
+*/
+
+  /* function exit code */
+  goto __pyx_L0;
+  __pyx_L1_error:;
+  __pyx_gilstate_save = __Pyx_PyGILState_Ensure();
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_2, 1);
+  __Pyx_WriteUnraisable("skreg.bayes._kernels.Chain.slide", __pyx_clineno, __pyx_lineno, __pyx_filename, 1, 0);
+  __Pyx_PyGILState_Release(__pyx_gilstate_save);
+  __pyx_L0:;
+
+
+
+
+}
+
+/* "skreg/bayes/_kernels.pyx":421
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+ * 
+ *     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Draw the factor, where  is not integrated out a new  with it, and go there."""
+ *         cdef int j
+*/
+
+static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h, double __pyx_v_width) {
+  int __pyx_v_j;
+  double __pyx_v_x;
+  double __pyx_v_kappa;
+  double __pyx_v_d;
+  double __pyx_t_1;
+  double __pyx_t_2;
+  double __pyx_t_3;
+  int __pyx_t_4;
+  int __pyx_t_5;
+  int __pyx_t_6;
+  int __pyx_t_7;
+  Py_ssize_t __pyx_t_8;
+  Py_ssize_t __pyx_t_9;
+
+  /* "skreg/bayes/_kernels.pyx":425
+ *         cdef int j
+ *         cdef double x, kappa, d
+ *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0             # <<<<<<<<<<<<<<
+ *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
+ *         line.low, line.high, line.still = -1e300, 1e300, False
+*/
+  switch (__pyx_v_self->contract) {
+    case __pyx_e_5skreg_5bayes_8_kernels_SCALED_NET:
+    case __pyx_e_5skreg_5bayes_8_kernels_SD_SCALED:
+    __pyx_t_1 = (__pyx_v_h % 3);
+    break;
+    default:
+    __pyx_t_1 = 0.0;
+    break;
+  }
+  __pyx_v_line->h = __pyx_t_1;
+
+  /* "skreg/bayes/_kernels.pyx":426
+ *         cdef double x, kappa, d
+ *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
+ *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0             # <<<<<<<<<<<<<<
+ *         line.low, line.high, line.still = -1e300, 1e300, False
+ *         for j in range(self.p):
+*/
+  __pyx_t_1 = 0.0;
+
+  __pyx_t_2 = 0.0;
+
+  __pyx_t_3 = 0.0;
+
+  __pyx_v_line->q0 = __pyx_t_1;
+  __pyx_v_line->q1 = __pyx_t_2;
+  __pyx_v_line->q2 = __pyx_t_3;
+
+  /* "skreg/bayes/_kernels.pyx":427
+ *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
+ *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
+ *         line.low, line.high, line.still = -1e300, 1e300, False             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             d = self.direction[j]
+*/
+  __pyx_t_3 = -1e300;
+
+  __pyx_t_2 = 1e300;
+
+  __pyx_t_4 = 0;
+
+  __pyx_v_line->low = __pyx_t_3;
+  __pyx_v_line->high = __pyx_t_2;
+  __pyx_v_line->still = __pyx_t_4;
+
+  /* "skreg/bayes/_kernels.pyx":428
+ *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
+ *         line.low, line.high, line.still = -1e300, 1e300, False
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             d = self.direction[j]
+ *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
+*/
+
+  __pyx_t_5 = __pyx_v_self->p;
+  __pyx_t_6 = __pyx_t_5;
+
+  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
+    __pyx_v_j = __pyx_t_7;
+
+    /* "skreg/bayes/_kernels.pyx":429
+ *         line.low, line.high, line.still = -1e300, 1e300, False
+ *         for j in range(self.p):
+ *             d = self.direction[j]             # <<<<<<<<<<<<<<
+ *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
+ *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_v_d = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) )));
+
+    /* "skreg/bayes/_kernels.pyx":430
+ *         for j in range(self.p):
+ *             d = self.direction[j]
+ *             line.q0 += self.l2[j] * line.base[j] * line.base[j]             # <<<<<<<<<<<<<<
+ *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+ *             line.q2 += self.l2[j] * d * d
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_v_line->q0 = (__pyx_v_line->q0 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * (__pyx_v_line->base[__pyx_v_j])) * (__pyx_v_line->base[__pyx_v_j])));
+
+    /* "skreg/bayes/_kernels.pyx":431
+ *             d = self.direction[j]
+ *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
+ *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d             # <<<<<<<<<<<<<<
+ *             line.q2 += self.l2[j] * d * d
+ *             if d > 0.0:
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_v_line->q1 = (__pyx_v_line->q1 + (((2.0 * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) )))) * (__pyx_v_line->base[__pyx_v_j])) * __pyx_v_d));
+
+    /* "skreg/bayes/_kernels.pyx":432
+ *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
+ *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+ *             line.q2 += self.l2[j] * d * d             # <<<<<<<<<<<<<<
+ *             if d > 0.0:
+ *                 line.low = larger(line.low, -line.base[j] / d)
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_v_line->q2 = (__pyx_v_line->q2 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * __pyx_v_d) * __pyx_v_d));
+
+    /* "skreg/bayes/_kernels.pyx":433
+ *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+ *             line.q2 += self.l2[j] * d * d
+ *             if d > 0.0:             # <<<<<<<<<<<<<<
+ *                 line.low = larger(line.low, -line.base[j] / d)
+ *             elif d < 0.0:
+*/
+    __pyx_t_4 = (__pyx_v_d > 0.0);
+
+    if (__pyx_t_4) {
+
+
+      /* "skreg/bayes/_kernels.pyx":434
+ *             line.q2 += self.l2[j] * d * d
+ *             if d > 0.0:
+ *                 line.low = larger(line.low, -line.base[j] / d)             # <<<<<<<<<<<<<<
+ *             elif d < 0.0:
+ *                 line.high = smaller(line.high, -line.base[j] / d)
+*/
+      __pyx_v_line->low = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_line->low, ((-(__pyx_v_line->base[__pyx_v_j])) / __pyx_v_d));
+
+      /* "skreg/bayes/_kernels.pyx":433
+ *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+ *             line.q2 += self.l2[j] * d * d
+ *             if d > 0.0:             # <<<<<<<<<<<<<<
+ *                 line.low = larger(line.low, -line.base[j] / d)
+ *             elif d < 0.0:
+*/
+      goto __pyx_L5;
+    }
+
+    /* "skreg/bayes/_kernels.pyx":435
+ *             if d > 0.0:
+ *                 line.low = larger(line.low, -line.base[j] / d)
+ *             elif d < 0.0:             # <<<<<<<<<<<<<<
+ *                 line.high = smaller(line.high, -line.base[j] / d)
+ *         x = self.slice(line, width)
+*/
+    __pyx_t_4 = (__pyx_v_d < 0.0);
+
+    if (__pyx_t_4) {
+
+
+      /* "skreg/bayes/_kernels.pyx":436
+ *                 line.low = larger(line.low, -line.base[j] / d)
+ *             elif d < 0.0:
+ *                 line.high = smaller(line.high, -line.base[j] / d)             # <<<<<<<<<<<<<<
+ *         x = self.slice(line, width)
+ *         kappa = x if line.straight else exp(x)
+*/
+      __pyx_v_line->high = __pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_v_line->high, ((-(__pyx_v_line->base[__pyx_v_j])) / __pyx_v_d));
+
+      /* "skreg/bayes/_kernels.pyx":435
+ *             if d > 0.0:
+ *                 line.low = larger(line.low, -line.base[j] / d)
+ *             elif d < 0.0:             # <<<<<<<<<<<<<<
+ *                 line.high = smaller(line.high, -line.base[j] / d)
+ *         x = self.slice(line, width)
+*/
+    }
+    __pyx_L5:;
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":437
+ *             elif d < 0.0:
+ *                 line.high = smaller(line.high, -line.base[j] / d)
+ *         x = self.slice(line, width)             # <<<<<<<<<<<<<<
+ *         kappa = x if line.straight else exp(x)
+ *         for j in range(self.p):
+*/
+  __pyx_v_x = __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, __pyx_v_line, __pyx_v_width);
+
+  /* "skreg/bayes/_kernels.pyx":438
+ *                 line.high = smaller(line.high, -line.base[j] / d)
+ *         x = self.slice(line, width)
+ *         kappa = x if line.straight else exp(x)             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             self.w[j] = line.base[j] + kappa * self.direction[j]
+*/
+  if (__pyx_v_line->straight) {
+
+    __pyx_t_2 = __pyx_v_x;
+  } else {
+
+    __pyx_t_2 = exp(__pyx_v_x);
+  }
+  __pyx_v_kappa = __pyx_t_2;
+
+  /* "skreg/bayes/_kernels.pyx":439
+ *         x = self.slice(line, width)
+ *         kappa = x if line.straight else exp(x)
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *         if self.positive:
+*/
+
+  __pyx_t_5 = __pyx_v_self->p;
+  __pyx_t_6 = __pyx_t_5;
+
+  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
+    __pyx_v_j = __pyx_t_7;
+
+    /* "skreg/bayes/_kernels.pyx":440
+ *         kappa = x if line.straight else exp(x)
+ *         for j in range(self.p):
+ *             self.w[j] = line.base[j] + kappa * self.direction[j]             # <<<<<<<<<<<<<<
+ *         if self.positive:
+ *             for j in range(self.p):
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_t_9 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )) = ((__pyx_v_line->base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) )))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":441
+ *         for j in range(self.p):
+ *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *         if self.positive:             # <<<<<<<<<<<<<<
+ *             for j in range(self.p):
+ *                 self.w[j] = larger(self.w[j], 0.0)
+*/
+  if (__pyx_v_self->positive) {
+
+    /* "skreg/bayes/_kernels.pyx":442
+ *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *         if self.positive:
+ *             for j in range(self.p):             # <<<<<<<<<<<<<<
+ *                 self.w[j] = larger(self.w[j], 0.0)
+ *         for j in range(self.size):
+*/
+
+    __pyx_t_5 = __pyx_v_self->p;
+    __pyx_t_6 = __pyx_t_5;
+
+    for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
+      __pyx_v_j = __pyx_t_7;
+
+      /* "skreg/bayes/_kernels.pyx":443
+ *         if self.positive:
+ *             for j in range(self.p):
+ *                 self.w[j] = larger(self.w[j], 0.0)             # <<<<<<<<<<<<<<
+ *         for j in range(self.size):
+ *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+*/
+      __pyx_t_8 = __pyx_v_j;
+      __pyx_t_9 = __pyx_v_j;
+      *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )) = __pyx_f_5skreg_5bayes_8_kernels_larger((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_8)) ))), 0.0);
+    }
+
+
+    /* "skreg/bayes/_kernels.pyx":441
+ *         for j in range(self.p):
+ *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *         if self.positive:             # <<<<<<<<<<<<<<
+ *             for j in range(self.p):
+ *                 self.w[j] = larger(self.w[j], 0.0)
+*/
+  }
+
+  /* "skreg/bayes/_kernels.pyx":444
+ *             for j in range(self.p):
+ *                 self.w[j] = larger(self.w[j], 0.0)
+ *         for j in range(self.size):             # <<<<<<<<<<<<<<
+ *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+ *         self.variance *= exp(line.h * x)
+*/
+
+  __pyx_t_5 = __pyx_v_self->size;
+  __pyx_t_6 = __pyx_t_5;
+
+  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
+    __pyx_v_j = __pyx_t_7;
+
+    /* "skreg/bayes/_kernels.pyx":445
+ *                 self.w[j] = larger(self.w[j], 0.0)
+ *         for j in range(self.size):
+ *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]             # <<<<<<<<<<<<<<
+ *         self.variance *= exp(line.h * x)
+ *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_t_9 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_9)) )) = ((__pyx_v_line->base_state[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_8)) )))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":446
+ *         for j in range(self.size):
+ *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+ *         self.variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
+ *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+*/
+  __pyx_v_self->variance = (__pyx_v_self->variance * exp((__pyx_v_line->h * __pyx_v_x)));
+
+  /* "skreg/bayes/_kernels.pyx":447
+ *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+ *         self.variance *= exp(line.h * x)
+ *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
+ *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+ *         for j in range(self.p):
+*/
+  __pyx_v_self->half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
+
+  /* "skreg/bayes/_kernels.pyx":448
+ *         self.variance *= exp(line.h * x)
+ *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             self.penalty += self.l1[j] * fabs(self.w[j])
+*/
+  __pyx_v_self->penalty = (0.5 * (__pyx_v_line->q0 + (__pyx_v_kappa * (__pyx_v_line->q1 + (__pyx_v_kappa * __pyx_v_line->q2)))));
+
+  /* "skreg/bayes/_kernels.pyx":449
+ *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *         if not line.straight:
+*/
+
+  __pyx_t_5 = __pyx_v_self->p;
+  __pyx_t_6 = __pyx_t_5;
+
+  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
+    __pyx_v_j = __pyx_t_7;
+
+    /* "skreg/bayes/_kernels.pyx":450
+ *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+ *         for j in range(self.p):
+ *             self.penalty += self.l1[j] * fabs(self.w[j])             # <<<<<<<<<<<<<<
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)
+*/
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_v_self->penalty = (__pyx_v_self->penalty + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_8)) ))) * fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":451
+ *         for j in range(self.p):
+ *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *         if not line.straight:             # <<<<<<<<<<<<<<
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:
+*/
+  __pyx_t_4 = (!__pyx_v_line->straight);
+
+  if (__pyx_t_4) {
+
+
+    /* "skreg/bayes/_kernels.pyx":452
+ *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)             # <<<<<<<<<<<<<<
+ *         if self.stretched > 8.0:
+ *             self.refresh()
+*/
+    __pyx_v_self->stretched = (__pyx_v_self->stretched + __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_x, 0.0));
+
+    /* "skreg/bayes/_kernels.pyx":451
+ *         for j in range(self.p):
+ *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *         if not line.straight:             # <<<<<<<<<<<<<<
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:
+*/
+  }
+
+  /* "skreg/bayes/_kernels.pyx":453
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
+ *             self.refresh()
+ * 
+*/
+  __pyx_t_4 = (__pyx_v_self->stretched > 8.0);
+
+  if (__pyx_t_4) {
+
+
+    /* "skreg/bayes/_kernels.pyx":454
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:
+ *             self.refresh()             # <<<<<<<<<<<<<<
+ * 
+ *     cdef void draw_variance(self, double gamma) noexcept nogil:
+*/
+    __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
+
+    /* "skreg/bayes/_kernels.pyx":453
+ *         if not line.straight:
+ *             self.stretched += larger(x, 0.0)
+ *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
+ *             self.refresh()
+ * 
+*/
+  }
+
+  /* "skreg/bayes/_kernels.pyx":421
+ *         self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+ * 
+ *     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """Draw the factor, where  is not integrated out a new  with it, and go there."""
+ *         cdef int j
+*/
+
+  /* function exit code */
+
+
+
+
+}
+
+/* "skreg/bayes/_kernels.pyx":456
  *             self.refresh()
  * 
  *     cdef void draw_variance(self, double gamma) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22996,7 +24199,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
   int __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":397
+  /* "skreg/bayes/_kernels.pyx":459
  *         """Draw  given w: from its inverse Gamma, or by a slice of log ."""
  *         cdef Line line
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -23008,7 +24211,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":398
+    /* "skreg/bayes/_kernels.pyx":460
  *         cdef Line line
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma             # <<<<<<<<<<<<<<
@@ -23017,7 +24220,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_self->variance = (((__pyx_v_self->scale + __pyx_v_self->half) + __pyx_v_self->penalty) / __pyx_v_gamma);
 
-    /* "skreg/bayes/_kernels.pyx":397
+    /* "skreg/bayes/_kernels.pyx":459
  *         """Draw  given w: from its inverse Gamma, or by a slice of log ."""
  *         cdef Line line
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -23027,7 +24230,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
     goto __pyx_L3;
   }
 
-  /* "skreg/bayes/_kernels.pyx":399
+  /* "skreg/bayes/_kernels.pyx":461
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -23039,7 +24242,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":400
+    /* "skreg/bayes/_kernels.pyx":462
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma             # <<<<<<<<<<<<<<
@@ -23048,7 +24251,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_self->variance = ((__pyx_v_self->scale + __pyx_v_self->half) / __pyx_v_gamma);
 
-    /* "skreg/bayes/_kernels.pyx":399
+    /* "skreg/bayes/_kernels.pyx":461
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -23058,7 +24261,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
     goto __pyx_L3;
   }
 
-  /* "skreg/bayes/_kernels.pyx":401
+  /* "skreg/bayes/_kernels.pyx":463
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:             # <<<<<<<<<<<<<<
@@ -23070,7 +24273,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":402
+    /* "skreg/bayes/_kernels.pyx":464
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:
  *             line.still = True             # <<<<<<<<<<<<<<
@@ -23078,14 +24281,14 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_line.still = 1;
 
-    /* "skreg/bayes/_kernels.pyx":403
+    /* "skreg/bayes/_kernels.pyx":465
  *         elif self.contract != KNOWN:
  *             line.still = True
  *             self.variance *= exp(self.slice(&line, 2.0 / sqrt(self.shape)))             # <<<<<<<<<<<<<<
 */
     __pyx_v_self->variance = (__pyx_v_self->variance * exp(__pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, (&__pyx_v_line), (2.0 / sqrt(__pyx_v_self->shape)))));
 
-    /* "skreg/bayes/_kernels.pyx":401
+    /* "skreg/bayes/_kernels.pyx":463
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:             # <<<<<<<<<<<<<<
@@ -23095,7 +24298,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   }
   __pyx_L3:;
 
-  /* "skreg/bayes/_kernels.pyx":394
+  /* "skreg/bayes/_kernels.pyx":456
  *             self.refresh()
  * 
  *     cdef void draw_variance(self, double gamma) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23107,7 +24310,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 
 }
 
-/* "skreg/bayes/_kernels.pyx":190
+/* "skreg/bayes/_kernels.pyx":195
  *     cdef int age
  *     cdef const double *uniforms
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took             # <<<<<<<<<<<<<<
@@ -23146,7 +24349,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __
       __Pyx_INCREF(__pyx_t_1);
       __Pyx_PyCriticalSection_Begin(&__pyx_cs, (PyObject*)__pyx_t_1);
       /*try:*/ {
-        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->used); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 190, __pyx_L4_error)
+        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->used); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 195, __pyx_L4_error)
         __Pyx_GOTREF(__pyx_t_2);
         {
           PyObject *__pyx_temp;
@@ -23196,15 +24399,15 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __
 */
 
 /* Python wrapper */
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__(PyObject *__pyx_v_self, 
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ); /*proto*/
-static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__ = {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__(PyObject *__pyx_v_self, 
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__ = {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
@@ -23230,14 +24433,14 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   const Py_ssize_t __pyx_kwds_len = unlikely(__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
   if (unlikely(__pyx_kwds_len < 0)) return NULL;
   if (unlikely(__pyx_kwds_len > 0)) {__Pyx_RejectKeywords("__reduce_cython__", __pyx_kwds); return NULL;}
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self));
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_8__reduce_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self));
 
   /* function exit code */
   __Pyx_RefNannyFinishContext();
   return __pyx_r;
 }
 
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_8__reduce_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
   PyObject *__pyx_r = NULL;
   __Pyx_RefNannyDeclarations
   int __pyx_lineno = 0;
@@ -23277,15 +24480,15 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4__reduce_cython__(CYTH
 */
 
 /* Python wrapper */
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__(PyObject *__pyx_v_self, 
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
 PyObject *__pyx_args, PyObject *__pyx_kwds
 #endif
 ); /*proto*/
-static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__ = {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
-static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__(PyObject *__pyx_v_self, 
+static PyMethodDef __pyx_mdef_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__ = {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0};
+static PyObject *__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__(PyObject *__pyx_v_self, 
 #if CYTHON_VECTORCALL
 PyObject *const *__pyx_args, Py_ssize_t __pyx_nargs, PyObject *__pyx_kwds
 #else
@@ -23351,7 +24554,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   __Pyx_RefNannyFinishContext();
   return NULL;
   __pyx_L4_argument_unpacking_done:;
-  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_6__setstate_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v___pyx_state);
+  __pyx_r = __pyx_pf_5skreg_5bayes_8_kernels_5Chain_10__setstate_cython__(((struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *)__pyx_v_self), __pyx_v___pyx_state);
 
   /* function exit code */
   for (Py_ssize_t __pyx_temp=0; __pyx_temp < (Py_ssize_t)(sizeof(values)/sizeof(values[0])); ++__pyx_temp) {
@@ -23361,7 +24564,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   return __pyx_r;
 }
 
-static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_6__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state) {
+static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_10__setstate_cython__(CYTHON_UNUSED struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, CYTHON_UNUSED PyObject *__pyx_v___pyx_state) {
   PyObject *__pyx_r = NULL;
   __Pyx_RefNannyDeclarations
   int __pyx_lineno = 0;
@@ -23422,14 +24625,26 @@ static PyObject *__pyx_tp_new__initialisation_5skreg_5bayes_8_kernels_Chain(PyOb
   p->centres.memview = NULL;
   p->centre_states.data = NULL;
   p->centre_states.memview = NULL;
+  p->inverse.data = NULL;
+  p->inverse.memview = NULL;
+  p->directions.data = NULL;
+  p->directions.memview = NULL;
+  p->direction_images.data = NULL;
+  p->direction_images.memview = NULL;
   p->w.data = NULL;
   p->w.memview = NULL;
   p->state.data = NULL;
   p->state.memview = NULL;
+  p->base.data = NULL;
+  p->base.memview = NULL;
+  p->base_state.data = NULL;
+  p->base_state.memview = NULL;
   p->direction.data = NULL;
   p->direction.memview = NULL;
   p->direction_state.data = NULL;
   p->direction_state.memview = NULL;
+  p->zero.data = NULL;
+  p->zero.memview = NULL;
   return o;
 }
 
@@ -23492,10 +24707,16 @@ static void __pyx_tp_dealloc_5skreg_5bayes_8_kernels_Chain(PyObject *o) {
   __PYX_XCLEAR_MEMVIEW(&p->centre_half, 1);; p->centre_half.memview = NULL; p->centre_half.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->centres, 1);; p->centres.memview = NULL; p->centres.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->centre_states, 1);; p->centre_states.memview = NULL; p->centre_states.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->inverse, 1);; p->inverse.memview = NULL; p->inverse.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->directions, 1);; p->directions.memview = NULL; p->directions.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->direction_images, 1);; p->direction_images.memview = NULL; p->direction_images.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->w, 1);; p->w.memview = NULL; p->w.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->state, 1);; p->state.memview = NULL; p->state.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->base, 1);; p->base.memview = NULL; p->base.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->base_state, 1);; p->base_state.memview = NULL; p->base_state.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->direction, 1);; p->direction.memview = NULL; p->direction.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->direction_state, 1);; p->direction_state.memview = NULL; p->direction_state.data = NULL;
+  __PYX_XCLEAR_MEMVIEW(&p->zero, 1);; p->zero.memview = NULL; p->zero.data = NULL;
   PyTypeObject *tp = Py_TYPE(o);
   #if CYTHON_USE_TYPE_SLOTS
   (*tp->tp_free)(o);
@@ -23515,9 +24736,10 @@ static PyObject *__pyx_getprop_5skreg_5bayes_8_kernels_5Chain_used(PyObject *o, 
 }
 
 static PyMethodDef __pyx_methods_5skreg_5bayes_8_kernels_Chain[] = {
-  {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2run},
-  {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
-  {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
+  {"slide_along", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_3slide_along, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_2slide_along},
+  {"run", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_5run, __Pyx_METH_FASTCALL|METH_KEYWORDS, __pyx_doc_5skreg_5bayes_8_kernels_5Chain_4run},
+  {"__reduce_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
+  {"__setstate_cython__", (PyCFunction)(void(*)(void))(__Pyx_PyCFunction_FastCallWithKeywords)__pyx_pw_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__, __Pyx_METH_FASTCALL|METH_KEYWORDS, 0},
   {0, 0, 0, 0}
 };
 
@@ -24790,6 +26012,7 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
   __Pyx_RefNannySetupContext("__Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain", 0);
   /*--- Exttype __pyx_obj_5skreg_5bayes_8_kernels_Chain ---*/
   __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain = &__pyx_vtable_5skreg_5bayes_8_kernels_Chain;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.most_uniforms = (Py_ssize_t (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int __pyx_skip_dispatch))__pyx_f_5skreg_5bayes_8_kernels_5Chain_most_uniforms;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.uniform = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.tied = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_tied;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.refresh = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh;
@@ -24798,16 +26021,19 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.along = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_along;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.slice = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_slice;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.stretch = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.stretch_residual = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.slide = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_slide;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.move_along = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.draw_variance = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance;
   #if CYTHON_USE_TYPE_SPECS
-  __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5skreg_5bayes_8_kernels_Chain_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain)) __PYX_ERR(0, 175, __pyx_L1_error)
+  __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5skreg_5bayes_8_kernels_Chain_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain)) __PYX_ERR(0, 179, __pyx_L1_error)
   #else
   __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = &__pyx_type_5skreg_5bayes_8_kernels_Chain;
   #endif
   #if !CYTHON_COMPILING_IN_LIMITED_API
   #endif
   #if !CYTHON_USE_TYPE_SPECS
-  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 175, __pyx_L1_error)
+  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
   #endif
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount((PyObject*)__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain);
@@ -24817,9 +26043,9 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
     __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain->tp_getattro = PyObject_GenericGetAttr;
   }
   #endif
-  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 175, __pyx_L1_error)
-  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_Chain, (PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 175, __pyx_L1_error)
-  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 175, __pyx_L1_error)
+  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
+  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_Chain, (PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
+  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
   __Pyx_RefNannyFinishContext();
   return 0;
   __pyx_L1_error:;
@@ -25045,8 +26271,8 @@ static int __Pyx_modinit_Function_import_code(__pyx_mstatetype *__pyx_mstate) {
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (unlikely(!__pyx_import_signature)) __PYX_ERR(0, 1, __pyx_L1_error)
     #endif
-    const char * __pyx_import_name = __pyx_import_signature + 298;
-    void (**const __pyx_import_pointers[])(void) = {(void (**)(void))&__pyx_f_5scipy_6linalg_11cython_blas_ddot, (void (**)(void))&__pyx_f_5scipy_6linalg_11cython_blas_daxpy, (void (**)(void)) NULL};
+    const char * __pyx_import_name = __pyx_import_signature + 557;
+    void (**const __pyx_import_pointers[])(void) = {(void (**)(void))&__pyx_f_5scipy_6linalg_11cython_blas_ddot, (void (**)(void))&__pyx_f_5scipy_6linalg_11cython_blas_dgemv, (void (**)(void))&__pyx_f_5scipy_6linalg_11cython_blas_daxpy, (void (**)(void)) NULL};
     void (**const *__pyx_import_pointer)(void) = __pyx_import_pointers;
     const char *__pyx_import_current_signature = __pyx_import_signature;
     while (*__pyx_import_pointer) {
@@ -25579,7 +26805,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __pyx_t_9 = __Pyx_PyObject_GetAttrStr(__pyx_t_10, __pyx_mstate_global->__pyx_n_u_get); if (unlikely(!__pyx_t_9)) __PYX_ERR(1, 48, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_9);
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __pyx_t_10 = __Pyx_PyObject_Call(__pyx_t_9, __pyx_mstate_global->__pyx_tuple[2], NULL); if (unlikely(!__pyx_t_10)) __PYX_ERR(1, 48, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyObject_Call(__pyx_t_9, __pyx_mstate_global->__pyx_tuple[4], NULL); if (unlikely(!__pyx_t_10)) __PYX_ERR(1, 48, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
   __Pyx_DECREF(__pyx_t_9); __pyx_t_9 = 0;
   #if CYTHON_VECTORCALL
@@ -25596,7 +26822,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   {
     PyObject *__pyx_callargs[4] = {__pyx_t_3, __pyx_mstate_global->__pyx_n_u_Contract, __pyx_t_7, __pyx_t_10};
     #if CYTHON_VECTORCALL
-    __pyx_t_9 = __pyx_mstate_global->__pyx_tuple[3];
+    __pyx_t_9 = __pyx_mstate_global->__pyx_tuple[5];
     if (unlikely(!__pyx_t_9)) __PYX_ERR(1, 41, __pyx_L1_error)
     __Pyx_INCREF(__pyx_t_9);
     #else
@@ -26155,7 +27381,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
 
   /* "skreg/bayes/_kernels.pyx":15
- * from scipy.linalg.cython_blas cimport daxpy, ddot
+ * from scipy.linalg.cython_blas cimport daxpy, ddot, dgemv
  * 
  * from skreg.bayes.normal_tail import mills_table, quantile_table             # <<<<<<<<<<<<<<
  * 
@@ -26182,7 +27408,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * from skreg.bayes.normal_tail import mills_table, quantile_table
  * 
  * cdef double ROOT_TWO_PI = 2.5066282746310002             # <<<<<<<<<<<<<<
- * cdef double LOG_ROOT_TWO_PI = 0.9189385332046727
+ * cdef double TWO_LOG_ROOT_TWO_PI = 1.8378770664093454
  * cdef double SMALLEST = 2.2250738585072014e-308
 */
   __pyx_v_5skreg_5bayes_8_kernels_ROOT_TWO_PI = 2.5066282746310002;
@@ -26190,15 +27416,15 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   /* "skreg/bayes/_kernels.pyx":18
  * 
  * cdef double ROOT_TWO_PI = 2.5066282746310002
- * cdef double LOG_ROOT_TWO_PI = 0.9189385332046727             # <<<<<<<<<<<<<<
+ * cdef double TWO_LOG_ROOT_TWO_PI = 1.8378770664093454             # <<<<<<<<<<<<<<
  * cdef double SMALLEST = 2.2250738585072014e-308
  * # Beyond it the exponential tail is inverted by Halley's steps, before it by the table of quantiles.
 */
-  __pyx_v_5skreg_5bayes_8_kernels_LOG_ROOT_TWO_PI = 0.9189385332046727;
+  __pyx_v_5skreg_5bayes_8_kernels_TWO_LOG_ROOT_TWO_PI = 1.8378770664093454;
 
   /* "skreg/bayes/_kernels.pyx":19
  * cdef double ROOT_TWO_PI = 2.5066282746310002
- * cdef double LOG_ROOT_TWO_PI = 0.9189385332046727
+ * cdef double TWO_LOG_ROOT_TWO_PI = 1.8378770664093454
  * cdef double SMALLEST = 2.2250738585072014e-308             # <<<<<<<<<<<<<<
  * # Beyond it the exponential tail is inverted by Halley's steps, before it by the table of quantiles.
  * cdef double EXPONENTIAL = 8.0
@@ -26218,26 +27444,26 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * cdef double EXPONENTIAL = 8.0
  * # Below it the other side of the kink has a probability that no uniform can hit.
  * cdef double ONE_SIDED = -9.0             # <<<<<<<<<<<<<<
- * # An over-relaxed step's CDF value is uniform within this distance of the mirrored one.
- * cdef double JITTER = 0.05
+ * # A mirrored probability is blurred by as much.
+ * cdef double BLUR = 0.05
 */
   __pyx_v_5skreg_5bayes_8_kernels_ONE_SIDED = -9.0;
 
   /* "skreg/bayes/_kernels.pyx":25
  * cdef double ONE_SIDED = -9.0
- * # An over-relaxed step's CDF value is uniform within this distance of the mirrored one.
- * cdef double JITTER = 0.05             # <<<<<<<<<<<<<<
+ * # A mirrored probability is blurred by as much.
+ * cdef double BLUR = 0.05             # <<<<<<<<<<<<<<
  * # Uniforms that a move along a line can use up, and steps out of the first interval.
  * cdef int SLICE_UNIFORMS = 64
 */
-  __pyx_v_5skreg_5bayes_8_kernels_JITTER = 0.05;
+  __pyx_v_5skreg_5bayes_8_kernels_BLUR = 0.05;
 
   /* "skreg/bayes/_kernels.pyx":27
- * cdef double JITTER = 0.05
+ * cdef double BLUR = 0.05
  * # Uniforms that a move along a line can use up, and steps out of the first interval.
  * cdef int SLICE_UNIFORMS = 64             # <<<<<<<<<<<<<<
  * cdef int SLICE_STEPS = 10
- * # A sweep is followed by three such moves at most.
+ * 
 */
   __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS = 64;
 
@@ -26245,32 +27471,20 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * # Uniforms that a move along a line can use up, and steps out of the first interval.
  * cdef int SLICE_UNIFORMS = 64
  * cdef int SLICE_STEPS = 10             # <<<<<<<<<<<<<<
- * # A sweep is followed by three such moves at most.
- * UNIFORMS_OF_LINES = 3 * SLICE_UNIFORMS
+ * 
+ * cdef const double[:, ::1] _MILLS = mills_table()
 */
   __pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS = 10;
 
   /* "skreg/bayes/_kernels.pyx":30
  * cdef int SLICE_STEPS = 10
- * # A sweep is followed by three such moves at most.
- * UNIFORMS_OF_LINES = 3 * SLICE_UNIFORMS             # <<<<<<<<<<<<<<
- * 
- * cdef const double[:, ::1] _MILLS = mills_table()
-*/
-  __pyx_t_4 = __Pyx_PyLong_From_long((3 * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS)); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 30, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_4);
-  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_UNIFORMS_OF_LINES, __pyx_t_4) < (0)) __PYX_ERR(0, 30, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
-
-  /* "skreg/bayes/_kernels.pyx":32
- * UNIFORMS_OF_LINES = 3 * SLICE_UNIFORMS
  * 
  * cdef const double[:, ::1] _MILLS = mills_table()             # <<<<<<<<<<<<<<
  * cdef const double[:, ::1] _QUANTILE = quantile_table()
  * cdef const double *MILLS = &_MILLS[0, 0]
 */
   __pyx_t_5 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_9, __pyx_mstate_global->__pyx_n_u_mills_table); if (unlikely(!__pyx_t_9)) __PYX_ERR(0, 32, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_9, __pyx_mstate_global->__pyx_n_u_mills_table); if (unlikely(!__pyx_t_9)) __PYX_ERR(0, 30, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_9);
   __pyx_t_11 = 1;
   {
@@ -26278,17 +27492,17 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
     __pyx_t_4 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_9, __pyx_callargs+__pyx_t_11, (1-__pyx_t_11) | (__pyx_t_11*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_5); __pyx_t_5 = 0;
     __Pyx_DECREF(__pyx_t_9); __pyx_t_9 = 0;
-    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 32, __pyx_L1_error)
+    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 30, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_4);
   }
-  __pyx_t_17 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_17.memview)) __PYX_ERR(0, 32, __pyx_L1_error)
+  __pyx_t_17 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_17.memview)) __PYX_ERR(0, 30, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_5skreg_5bayes_8_kernels__MILLS, 1);
   __pyx_v_5skreg_5bayes_8_kernels__MILLS = __pyx_t_17;
   __pyx_t_17.memview = NULL;
   __pyx_t_17.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":33
+  /* "skreg/bayes/_kernels.pyx":31
  * 
  * cdef const double[:, ::1] _MILLS = mills_table()
  * cdef const double[:, ::1] _QUANTILE = quantile_table()             # <<<<<<<<<<<<<<
@@ -26296,7 +27510,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * cdef const double *QUANTILE = &_QUANTILE[0, 0]
 */
   __pyx_t_9 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_5, __pyx_mstate_global->__pyx_n_u_quantile_table); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 33, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_5, __pyx_mstate_global->__pyx_n_u_quantile_table); if (unlikely(!__pyx_t_5)) __PYX_ERR(0, 31, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_5);
   __pyx_t_11 = 1;
   {
@@ -26304,17 +27518,17 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
     __pyx_t_4 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_5, __pyx_callargs+__pyx_t_11, (1-__pyx_t_11) | (__pyx_t_11*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_9); __pyx_t_9 = 0;
     __Pyx_DECREF(__pyx_t_5); __pyx_t_5 = 0;
-    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 33, __pyx_L1_error)
+    if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 31, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_4);
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 33, __pyx_L1_error)
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_t_4, 0); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 31, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_5skreg_5bayes_8_kernels__QUANTILE, 1);
   __pyx_v_5skreg_5bayes_8_kernels__QUANTILE = __pyx_t_18;
   __pyx_t_18.memview = NULL;
   __pyx_t_18.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":34
+  /* "skreg/bayes/_kernels.pyx":32
  * cdef const double[:, ::1] _MILLS = mills_table()
  * cdef const double[:, ::1] _QUANTILE = quantile_table()
  * cdef const double *MILLS = &_MILLS[0, 0]             # <<<<<<<<<<<<<<
@@ -26325,7 +27539,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __pyx_t_20 = 0;
   __pyx_v_5skreg_5bayes_8_kernels_MILLS = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_5skreg_5bayes_8_kernels__MILLS.data + __pyx_t_19 * __pyx_v_5skreg_5bayes_8_kernels__MILLS.strides[0]) )) + __pyx_t_20)) ))));
 
-  /* "skreg/bayes/_kernels.pyx":35
+  /* "skreg/bayes/_kernels.pyx":33
  * cdef const double[:, ::1] _QUANTILE = quantile_table()
  * cdef const double *MILLS = &_MILLS[0, 0]
  * cdef const double *QUANTILE = &_QUANTILE[0, 0]             # <<<<<<<<<<<<<<
@@ -26336,19 +27550,49 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __pyx_t_19 = 0;
   __pyx_v_5skreg_5bayes_8_kernels_QUANTILE = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_5skreg_5bayes_8_kernels__QUANTILE.data + __pyx_t_20 * __pyx_v_5skreg_5bayes_8_kernels__QUANTILE.strides[0]) )) + __pyx_t_19)) ))));
 
-  /* "skreg/bayes/_kernels.pyx":208
+  /* "skreg/bayes/_kernels.pyx":216
  *         self.refresh()
  * 
- *     def run(             # <<<<<<<<<<<<<<
- *         self, int over_relaxed, const double[::1] uniforms, const double[::1] gammas, int n_draws,
- *         double[:, ::1] coef, double[:, ::1] record,
+ *     def slide_along(self, directions, images):             # <<<<<<<<<<<<<<
+ *         """From now on slide along these directions too, given Gd of each direction d."""
+ *         self.directions, self.direction_images = directions, images
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_run, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[2])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3slide_along, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_slide_along, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[2])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 216, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_run, __pyx_t_4) < (0)) __PYX_ERR(0, 208, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_slide_along, __pyx_t_4) < (0)) __PYX_ERR(0, 216, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
+
+  /* "skreg/bayes/_kernels.pyx":220
+ *         self.directions, self.direction_images = directions, images
+ * 
+ *     def run(             # <<<<<<<<<<<<<<
+ *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
+ *         double[:, ::1] coef, double[:, ::1] record,
+*/
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5run, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_run, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 220, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_4);
+  #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
+  PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
+  #endif
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_run, __pyx_t_4) < (0)) __PYX_ERR(0, 220, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
+
+  /* "skreg/bayes/_kernels.pyx":256
+ *         return done
+ * 
+ *     cpdef Py_ssize_t most_uniforms(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """How many uniforms a sweep and its moves can use up."""
+ *         return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
+*/
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7most_uniforms, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_most_uniforms, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[4])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 256, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_4);
+  #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
+  PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
+  #endif
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_most_uniforms, __pyx_t_4) < (0)) __PYX_ERR(0, 256, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
 
   /* "(tree fragment)":1
@@ -26356,7 +27600,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  *     raise TypeError, "self.uniforms cannot be converted to a Python object for pickling"
  * def __setstate_cython__(self, __pyx_state):
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_5__reduce_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___reduce_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[3])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 1, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_9__reduce_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___reduce_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[5])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 1, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
@@ -26370,7 +27614,7 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
  * def __setstate_cython__(self, __pyx_state):             # <<<<<<<<<<<<<<
  *     raise TypeError, "self.uniforms cannot be converted to a Python object for pickling"
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_7__setstate_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___setstate_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[4])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 3, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_11__setstate_cython__, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain___setstate_cython, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[6])); if (unlikely(!__pyx_t_4)) __PYX_ERR(1, 3, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
@@ -26503,6 +27747,26 @@ static int __Pyx_InitCachedConstants(__pyx_mstatetype *__pyx_mstate) {
   if (__Pyx_PyTuple_SET_ITEM(__pyx_mstate_global->__pyx_tuple[1], 0, __pyx_mstate_global->__pyx_slice[0]) != (0)) __PYX_ERR(1, 763, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[1]);
 
+  /* "skreg/bayes/_kernels.pyx":213
+ *         self.base, self.direction = np.empty((2, self.p))
+ *         self.zero = np.zeros(self.size)
+ *         self.directions = self.direction_images = np.empty((0, 0), order="F")             # <<<<<<<<<<<<<<
+ *         self.refresh()
+ * 
+*/
+  {
+    PyObject* __pyx_temp[2] = {__pyx_mstate_global->__pyx_int_0, __pyx_mstate_global->__pyx_int_0};
+    __pyx_mstate_global->__pyx_tuple[2] = __Pyx_PyTuple_FromArray(__pyx_temp, 2); if (unlikely(!__pyx_mstate_global->__pyx_tuple[2])) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[2]);
+  }
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[2]);
+  {
+    PyObject* __pyx_temp[1] = {__pyx_mstate_global->__pyx_n_u_order};
+    __pyx_mstate_global->__pyx_tuple[3] = __Pyx_PyTuple_FromArray(__pyx_temp, 1); if (unlikely(!__pyx_mstate_global->__pyx_tuple[3])) __PYX_ERR(0, 213, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[3]);
+  }
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[3]);
+
   /* "EnumType":48
  *     ('SD_SCALED', __Pyx_PyLong_From_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(SD_SCALED)),
  * 
@@ -26510,10 +27774,10 @@ static int __Pyx_InitCachedConstants(__pyx_mstatetype *__pyx_mstate) {
 */
   {
     PyObject* __pyx_temp[2] = {__pyx_mstate_global->__pyx_n_u_module, __pyx_mstate_global->__pyx_kp_u_skreg_bayes__kernels};
-    __pyx_mstate_global->__pyx_tuple[2] = __Pyx_PyTuple_FromArray(__pyx_temp, 2); if (unlikely(!__pyx_mstate_global->__pyx_tuple[2])) __PYX_ERR(1, 48, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[2]);
+    __pyx_mstate_global->__pyx_tuple[4] = __Pyx_PyTuple_FromArray(__pyx_temp, 2); if (unlikely(!__pyx_mstate_global->__pyx_tuple[4])) __PYX_ERR(1, 48, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[4]);
   }
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[2]);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[4]);
 
   /* "EnumType":41
  * 
@@ -26524,14 +27788,14 @@ static int __Pyx_InitCachedConstants(__pyx_mstatetype *__pyx_mstate) {
 */
   {
     PyObject* __pyx_temp[1] = {__pyx_mstate_global->__pyx_n_u_module_2};
-    __pyx_mstate_global->__pyx_tuple[3] = __Pyx_PyTuple_FromArray(__pyx_temp, 1); if (unlikely(!__pyx_mstate_global->__pyx_tuple[3])) __PYX_ERR(1, 41, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[3]);
+    __pyx_mstate_global->__pyx_tuple[5] = __Pyx_PyTuple_FromArray(__pyx_temp, 1); if (unlikely(!__pyx_mstate_global->__pyx_tuple[5])) __PYX_ERR(1, 41, __pyx_L1_error)
+    __Pyx_GOTREF(__pyx_mstate_global->__pyx_tuple[5]);
   }
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[3]);
+  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_tuple[5]);
   #if CYTHON_IMMORTAL_CONSTANTS
   {
     PyObject **table = __pyx_mstate->__pyx_tuple;
-    for (Py_ssize_t i=0; i<4; ++i) {
+    for (Py_ssize_t i=0; i<6; ++i) {
       #if PY_VERSION_HEX >= 0x030F0000
       PyUnstable_SetImmortal(table[i]);
       #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -26588,38 +27852,38 @@ static int __Pyx_InitConstants(__pyx_mstatetype *__pyx_mstate) {
   int __pyx_clineno = 0;
   CYTHON_UNUSED_VAR(__pyx_mstate);
   {
-    const struct { const unsigned int length: 8; } str_length_index[] = {{6},{8},{15},{1},{2},{1},{15},{23},{25},{32},{20},{22},{1},{1},{37},{45},{22},{179},{8},{15},{7},{6},{2},{9},{50},{65},{20},{24},{30},{37},{5},{5},{23},{25},{9},{8},{8},{8},{5},{7},{5},{6},{10},{9},{8},{17},{15},{22},{31},{32},{20},{12},{9},{17},{8},{7},{8},{12},{10},{8},{13},{10},{15},{8},{7},{11},{14},{11},{10},{19},{14},{12},{10},{17},{13},{8},{12},{12},{19},{8},{13},{9},{6},{18},{7},{3},{15},{5},{18},{4},{1},{11},{13},{7},{18},{3},{4},{8},{5},{9},{4},{15},{5},{6},{4},{9},{5},{5},{6},{7},{5},{6},{3},{1},{2},{5},{5},{8},{1},{2},{2},{6},{7},{11},{4},{6},{7},{11},{4},{4},{9},{9},{2},{5},{3},{12},{4},{3},{8},{14},{13},{14},{6},{8},{4},{3},{5},{4},{10},{5},{4},{20},{23},{5},{4},{4},{6},{5},{8},{6},{6},{5},{16},{6},{8},{1},{5},{1}};
-    const struct { const unsigned int length: 9; } bytes_length_index[] = {{1},{308},{9},{43},{89},{244}};
+    const struct { const unsigned int length: 8; } str_length_index[] = {{6},{8},{15},{1},{2},{1},{15},{23},{25},{32},{20},{22},{1},{1},{37},{45},{22},{179},{8},{15},{7},{6},{2},{9},{50},{65},{20},{24},{30},{37},{5},{5},{23},{25},{19},{9},{17},{8},{8},{8},{1},{5},{7},{5},{6},{10},{9},{8},{15},{22},{31},{32},{20},{12},{9},{17},{8},{7},{8},{12},{10},{8},{13},{10},{15},{8},{7},{11},{14},{11},{10},{19},{14},{12},{10},{17},{13},{8},{12},{12},{19},{8},{13},{9},{6},{18},{7},{3},{15},{5},{18},{4},{1},{11},{13},{7},{18},{3},{4},{8},{5},{9},{10},{4},{15},{5},{6},{4},{9},{5},{5},{6},{7},{5},{6},{3},{1},{2},{6},{5},{7},{5},{8},{1},{2},{2},{4},{6},{7},{11},{8},{4},{6},{13},{7},{11},{4},{4},{9},{9},{2},{5},{3},{5},{4},{3},{8},{14},{13},{14},{4},{6},{8},{4},{3},{5},{4},{10},{5},{4},{20},{23},{11},{5},{4},{4},{6},{5},{8},{6},{6},{5},{16},{6},{8},{1},{5},{1},{5}};
+    const struct { const unsigned int length: 10; } bytes_length_index[] = {{1},{573},{9},{43},{16},{29},{89},{293}};
     #ifndef CYTHON_COMPRESS_STRINGS
       #define CYTHON_COMPRESS_STRINGS 90
     #endif
-    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1404 bytes) */
-static const char cstring[] = "x\332\265UKoSG\024\016jKCIi\302\243\0025U\207>\024h\203\251!\264\010!\252\2208\305\002\362\204\026UUG\343\271\307\3164sgn\346\341\330l\3122K/\357\362.\263\3642K~\002K/\373\023\372\023zf\256\035\302S\025R-\371\336\2313s\336\337\371.a\216|\337!\272\361\047pw\353\2023\000\244iX+\005\345.Vn\220\2337\357C\252M\367\027\001;D7\311M\256\225\023-\257\275%L%$\021&(\276,\026jt`\235\021\t$\207.\023m\336z\376\242\354\340\346\255\237\026\230R\332\021f\255h)\34241\300\222KZ\311.Ic\220m\014\262\256\332L\212\204\244:\201Y\002\235\014u\321\324\014\237\t~g\232\3328\303\324\314,i\241\251\321e\273\3112@W\204u\204%\313\332\001q\233X\231\205\256\333\324\212\240,\001)\032`\230\003\364\026\342C\253&\\Rd\265\266zi\356\372\\\214\326@\250\243%\3267\270\304@\301\206\2425\274\220\016\255\273n\006\266B\352M\322\325\236(\300\2700\213\014\357\035Vp\233\240\210\005\027\026d&\346\314\234\320\212\242\272P\255\231a\231D\033\202\366\022\223\026*,I(\336\003\256\245\014gZ\331\nk\360DX\326\220\000*<[\\\330r\225(\215\t5\231\227\216Pj \361\034(%\211\217\026\225V\2270\301\266`\022O\271P\302QjA6+^\t\254_j\t/;\321\000\202}o\203qe&\214\254\226\005+\341D\3602\311\004\337\222\030\266\3352\320\2524X\027+@\267\300(\2206\312.G\331\345\221\254\222u;>F\031-J\2519\026\2350cX\227$\314\261\312kN\313\376\205\006\224\320\261\225\371\215\205z}a\223\t\025\037\225\2034y\214\220\322\221\030\013m\261\276/\037\030\257\026\020\322\206qW\223RdV\330\232\362\351mfa\251\376\250\266XW.\354\357.\257\374\272\274\2610\177\257\266X>\351r\355\301\306\"\035\212`\333\203\342\360p\271\276\264\262~\177\203\256,\321{\365\345\332F\230\246\312\363\301\242t\265\333\241K\022:\0023\033\371y\2754f\222\031J\337t\234\n\234\017\325\032\236\257v\027\021\252t\031:n\035\232\224\016\341\004A?\002\356\371\242\005N8H\203 \t:\341\255yx5\275\212\357\326\250V\370\023i\206\243\024V)\326+\276\301\261\003\2238~^\306\213\251\321\024\311\304\010\210\007\212\245Q\254B\332\224f\230\0143Q\202\215\247|\023\370\226\365i\271\033:\013\3130:\345\312\253\010)\240!\345R\324v""\001\021\301\306\266gr\344a\204\353WZ\177 \200N\271)\313\211H8\210\316\036\312\364\025\204P\352\300\206\324\205\245\\\033\355q\266\341y\335K\033H,\036\256 /!k`\211\262\241\204\342T\216`K\033\276\331DN\t\320f\266\253\270\320\225\003{\266\201\335\344<T\016\350&\223\315\3412\206b\313\215\3452x\306\362\007\240B\203\361-.-\327\320\344C\354r\355\225\343\336\264\231\363\230\264V\220\304Jb\344\345\214B\232\271.b\024\331\022\260\236\361\037X\016\214\321\246)Y\313\206\211gn\310\233-\226\246,>l\200\213H\220\236\021\200h\306\226\217\307\260%\253\362\nj\030\321\301\354\003%\247BJKc\217\002+\227\320P41l\307*\232!\047I\324KB\335\220\354S\205}\210q\207\205\211\324\227aXY\027#\326H6\3300\311:\220d\230n\246\263L\243k$\303\314\010m\260\310F0\034\271\314\202O4-\353\217\250\300\257\023\"$\306\200\344\251M\202\314#\254\013i\356X\034v\213]\201@r\330\355!5FR\t\031\275\221\272\2062\025*$\321\270\220\330\035\203hA\367N\343\337x\374\030\370\014\314\2109\021\274\030\265\317\220\310 \342\341e\230\304\275\035e\261\263\243\215u\235\225\341\014\320k\226\213\254K\177\300\2663\331\242\325\352\020\222\r\034;\232\220\013B9\362\355,\371\217\327\361\346\273)\\\034kk\361.\356\376\377\300\222D\273\261\204u\262\356\223#\203\367?\332\375\256\267\366d~0~|wn\267\323\263\371\371\277\047N\365\256\366X\317\3457\212\337\373S\375\257\373l0\376\311\256\357\335\356\211|\373\311\374?\343c\307\316\345\357\345\327\213jQ\333\233*5wP\341\257\202\r&\316\345\237\025h\355L\357\267|\373\237\243c\307\246\363\037\213\363\305\265g\027n\355\243\231\343\317\216O\347?\027\325\301\304\364\263\351\331\275\273\375\355\375\017\367\267\203\371`\370\344\330\261/\213\223\305\225\342\217\376\325~\262\377\325\376\372\276yz\362iu0\376E\3768x\232\330\275\213a\005\307w\366\346\367\036\364\247\006\037\237\030LL\366>\350=\314\317\347\325\301\344\251\336\\\257\235\257\347\355b\275\350\354\265\373k\030\373\3513\203\311\323\275Z~&g\271A\363\325\301\351\263\371\321\303\233\361\342Hq\n\243~qy\242`E{om\017-|\236\257\005\033w\362\371\322\205\317\027""\362\355\341\365p0\337{\224?(\246\006\223\237b\031l\376M\356\320\360[6g\363#1\347\177\001}\307\002(";
-    PyObject *data = __Pyx_DecompressString(cstring, 1404, 1);
+    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1526 bytes) */
+static const char cstring[] = "x\332\315U\315o\0247\024\017j\241\241\2444\201\320\202\010\222i\213\022J\262t\323@\021BTK>JD\tI\240\024\241\252\226\327\363v\343\306cOl\317f\227Ks\314q\217s\234\343\036\367\230c\377\204\034\367\310\237\300\237\320g\317n\010\237j+!u\245\235\261\237\237\337\307\357\375\336\033\302\034\371\256It\365\017\340\356\366\2243\000\244fX=\006\345.\227n\222[\267\356C\254M\353\261\200m\242k\344\026\327\312\211z\252SK\230\212H$\214\277\370\272X\250\301\201uFD\020\035R&\332\274\367\374U\331\201\346\355\037\347\231R\332\021f\255\250+\34241\300\242\031\255d\213\304!\310\006\006\271\254\032L\212\210\304:\202i\002\315\004\357\242\251I>\351\375N\326\264q\206\251\311iRGS\003e\273\301\022@W\2045\205%+\332\001q\033\210\314|\313mhEP\026\201\024U0\314\001z\363\361\241U\343\225\024Y]\\\235\231\2731\027\2425\340q\264\304\246U.1P\260\036\264j*\244C\353\256\225\200-\221\345\032i\351\224(\300\2700\213\004\365\016_p\033\240\210\005\347\027d2\344\314\234\320\212\342u\241\352\223}\230D\003\374\355%&-\224X\024Q\324\003\256\245\364gZ\331\022\253\362HXV\225\000\312?\353\\\330b\025)\215\t\325X*\035\241\324@\224r\240\224Di\260\250\264\232\301\004\033\202I<\345B\tG\251\005Y+\245J ~\261%\274\250D\025\010\326\275\001\306\025\2310\262Z\000V\320\211\2402I\004\337\224\030\266\3354P/UY\013\021\240\233`\024H\033dW\203\354\352@VJZ\3154D\031,J\2519\202N\2301\254E\"\346X\351-\247E\375|\001\n\352\330R\345\341\374\362\362\374\006\023*<J\007i\362\020!\245\0031\002m\021\337\327\017bm\035\035\344[\210L\332\267e\2212@\231\324\252>\217\2647\214\273E)Eb\205]Ti|\207YXZZ~\262\270\260\254\234\027\334[y\360\353\312\303\371\312\317\213\013\305\223\256,>z\270@\373\"\330JAq\360\035Vz\331l\224\256\266\232tIBS`\266\003\273o\227\206\354\022C\351\273\216c\201=\243\352\375\363\325\326\002\322\227\256@\323\255C\215\322>\305\300\337\017$|\271\250\203\023\016b/\210\374\035\377\326\334\277j\251\n\357\372\000?\374\2118\301\366\362\253\030q\nop\354\300$\266d*\203bl4\305\001c\004\204\003\305\342 V>mJ\023L\206\231 A2P\276\001|\323\246q\261""\353;\363K\337N\305*U\201f@}\312\205\250\341<K\274\215\255\224\311\201\207\001\327\337\240\303\201\000\232\305\246\200\023\331q\020\235=\224\351\033\254\241\324\201\365\251\013K\2716:\305~\207\227\270\0276p\330\2440\213\263\n\047\tB\224\364%\024;u@eZMk5\2343\236\356\314\266\024\027\272t`\317V\261\232\234{\344\200n0Y\353/C(\266\330X.\275g\204\337\023\023\252\214ori\271\206\032\357s\225\353T9\236\232\006s)&]\014\023\034\030\221V\020\005L1\207\242\203!N\\\013\311\211\263\024\020\331\360\3673\020\214\321\246&Y\335\372\376`\256?U\353,\216YxXO\034\021\t\334\002\"\020!!\375\234\260\340\331d\213\3073\330\224e9\353\303E\023F4\021\030?\301c!\245\245\241|\261\360\216 \362\303\274`\317+}\251hd\3306\276\022\234k\022\rF\036g\374`\304\n\353\026\362\364\013\023\306g\202\301\047-\314K\233\010L\202\270$:I4\006\203\22341B\033\254\206\021\014[1\261\220F\232\026\205B\372\340\247\r\251\024\"\302,qhaE\"\034]\302:\217\304\266\305\321`\261\204\340\247$R\243?[\303T\362y\276s\366\365e\312\203(\321\201\220\207f\013V\325 \3130\032\247\361oR\374\260\244\t\230A\366HzL\"Mp(B\340\321\353\364\n{;Hj{[\033\353\232\317\300h\373\240\337@\364\232\345\"i\321\353X\004&\353\264\\\356\363\271\212=K#2%\224#\337N\223\177\250\216\232\377\355\302\345\241\206\306\317\360\024\337`\346\220\225\177m\354C\307\371\001c\031@\360\277\313\371\362P\024i7\024\325\261;\207\"\326LZ;Gz\037\177\272{\245\275\266S\351\r\237\330\235\333m\266mv\361\371\310\351\366\367m\326v\331\315\374\267\356X\367\233.\353\r\177\276\233\266\357\264E\266\265Sy><\262{?\033\337\277P\356N\354\255\371\375\347\273\016o\360\354T6\233=\312\317w\226\272\027\273s]\2637\266Sy1<t\374\\\366Qv#/\347\213\235\261\302\3156Z\3773g\275\221s\331\371\034]\237i?\315\266^\034\033:>\221\375\220_\314\257\355O\335\336C\237\047\366OLd?\345\345\336\310\304\376\304t\347^wk\357\223\275-\037\013F\361\342\324\320\361\257\362S\371l\376\264c\272\343\335\337\377*\367\206/\341\006\025Fv\357a\364\336\345\335N\245\363\250;\326\373\354dod\264}\264\375Kv1+\367FO\267\347\332\215l=k\344""\353y\263\323\350\256a\212\343gz\243\343\355\305\354L\3062\203\206\313\275\361\263\331\261\303\233\341\374H~\032\343=\274\37428\272\336\031\353|\335YG\337g1\324\231\316Z\207\025ZG\363\265<\352\\\351>\336+\357U\3600[\302\374\202\261\2239\313\033\205\342\205l\315\273\276\233U\212\310\322l>\333\352{\361\007\225\366\023\204u\2547\372\005\342f\263K\231C\023\357\331\234\315\216\004\220\376\006\002+\2507";
+    PyObject *data = __Pyx_DecompressString(cstring, 1526, 1);
     #define __Pyx_DecompressString_LZSS_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (1861 bytes) */
-static const char cstring[] = "\377 at 0x o\377bject>(t\377ree frag\377ment).: \377<<Memory\377View of \377<contigu\377ous and gdir5\001\007\rin\021\005\177strided\"\010o or \004\031><(\t\376A\006>?Canno\377t assign\377 to read\177-only m\240\002\375v\242\000Invali\377d mode, \347exp\325\000|\000\047c\047\376t\001\047fortra\237n\047, gH\000%\005s\357hape\222\000 ax\377is Note \373th\227 Cytho\373n \021\000delib\237eratek\000\320\001c\367ter!\001n PE\337P-484\212\"re\376\304!s subcl\366\246\000es\261!buil\373ti\260\000ypes.\377 If you \223ne\224 \303\000p\316\000%\tt\177hen set\200\000\367e \047\357\002atio\377n_typing\355\047\355$iv\242\000o F\377alse.add}_\231 ecoll\306@\376+\000s.abcdi\177sableen\002\001\357gcis\004\003dno\377 default\377 __reduc\277e__ duM\002n\367on-\262@vial\376\033\000cinit__\377self.uni\336\275 ms c\204Cbe\275 \214`vert\304\003a\323 P\253#\311c \352  p\357ickl\264\000skr\277eg.bay\377\000_\177kernels\017\002\365/\017\002/\014\005.pyx\371u\253\002\336Aalloc\376\362  array \037data.\013\020\272C\214\204\001\376\351cs.ASCII_Chain\000\002.\336\006\315c\316B__\017\005\346 st\372\324@_\013\013runCo\375n\250`ctElli\377psisEnum\377BaseFIXE\357DInt\014\001KNO\377WNSCALED\376\000\003_NETSD_\376\014\004equence\377UNIFORMS\377_OF_LINE\365S\312\205\001.\317\205\007__Py\177x_Flexi\253@x`\005\000\023\305\002pr__\007\025\317miss\244`\031\004Py\377Dict_Nex?tRef__\310d\354@\343__\235\204\002E\001\003\003get/itemV\001d0\001`\000wdoce\001fun\003\002\370\037\000\246#{\000impor\316\226`__m\342 \213\001me\373taJ\006modul\276a\002mro_e\307 i\273es\261\001namx\002n\373ew\300\001prepa\371r\212\002\366@_chec\207ksu\202\000\n\001f\004\025\001t\337ype__\037\001unf\316be_\214A\r\003vt\342\204\001\036\217!qualZ\005\320\204\005\352N\306\352\204\006ex\303!\177\000\312\"se\303t_\226\005\215f\345 \221n__\367tes\367\001is_c\377oroutine\371_\357&\334\003value\1772member\240 \367p__\r\002_abc\376\315\204\005_buffer\376\326\204\002asynciom.G\006sb\350`cc\266!?e_half\004\004\250\204\002\335s\022\003sclv\001in""\375_\245\204\001ebackc\177lscoefc\265\204\004\377countcur\377vaturedo\307ned\305\"\267\000\355\212\003em\377ptyencod\237eenum\000\001\341\210\002e\377rrorflag\355s\356\206\001at\261\211\004gam\353ma\000\002s\253aidi\257ndex\263as\000\002i\377zekl1l2m\377atrixmem~\217\212\001mills_\237B\374\222\212\001\225cn_draw\377sn_penal\3725\000d\226andimn\350\205@\263\002\005\001r\366\210\002pnu\377mpyobjov\376\313 relaxed}p\354\000poppox\000\377iveprior\376\342 riancep?seudo_\372#\223`\337ntile~\003re\376\262@dregist~\343\001wsruns\223@\235e\341\210\001set\224\211\004\220\213\002s\370\317\000\242\210\026\310\210\004norma\375l\336\000ilstar\275tT\000psto\001\000r\377uctsuper\366\262\211\005un\262\001upda\343te\235b\227m\262bsva\376\300\003wworstx\375O\364\204\003t_5sci\277py_6li\261 g\367_11\307\210\004blas\377_d (int \207*, \010$\047\000\000.]\002)\317\000voi;17_dd\377ot\000daxpy\377\200\001\330\004\n\210+\220\377Q\200A\330\010\013\2104\377\210x\220s\230!\340\014\377\023\2203\220a\220t\230\377:\240\\\260\021\260$\260\377a\330\010\017\210u\220B\377\220i\230q\200A\360\010\377\000\t\031\230\003\2308\240_1\240E\250\0214\003w.\000\377\177\240a\330\014\031\230\033\375\240K\000\025\220Z\230q\360\377\006\000\t\034\2307\240!\277\2405\320(>\270D\000\013\377\320\013\034\230G\2401\330\377\014\034\320\034,\250K\260\237q\270\007\270q[\001U\001\022\377\000\t\"\240\022\2402\240\377^\2603\260d\270#\270\377R\270r\300\022\3001\330\357\010\037\230zf\001\014\210K\374\224\000u\001H\250A\250T\260\377\021\330\r\016\330\014\020\220\377\005\220U\230!\2301\330\377\020\023\2204\220v\230R\377\230v\240R\240x\250v\373\260Q\271\000\024\025\330\020\024\377\220E\230\025\230a\230r~\\\0001\330\024\030\230\006\001\t\037\010\240\001\240\023\263\000\025\000\000\010\377\016\240a\240v\250Q\250\277a\330\024\035\230Q@\001H\373\230A]\003u\230C\230q\371\330)\003Y\001A\220X\230T\337\240\021\330\020\026\265 s\230\307%\230t\340\000\000\n\014\013\030\230\001\001\357\002";
-    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 1861, 2651);
+    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (2017 bytes) */
+static const char cstring[] = "\377 at 0x o\377bject>(t\377ree frag\377ment).: \377<<Memory\377View of \377<contigu\377ous and gdir5\001\007\rin\021\005\177strided\"\010o or \004\031><(\t\376A\006>?Canno\377t assign\377 to read\177-only m\240\002\375v\242\000Invali\377d mode, \347exp\325\000|\000\047c\047\376t\001\047fortra\237n\047, gH\000%\005s\357hape\222\000 ax\377is Note \373th\227 Cytho\373n \021\000delib\237eratek\000\320\001c\367ter!\001n PE\337P-484\212\"re\376\304!s subcl\366\246\000es\261!buil\373ti\260\000ypes.\377 If you \223ne\224 \303\000p\316\000%\tt\177hen set\200\000\367e \047\357\002atio\377n_typing\355\047\355$iv\242\000o F\377alse.add}_\231 ecoll\306@\376+\000s.abcdi\177sableen\002\001\357gcis\004\003dno\377 default\377 __reduc\277e__ duM\002n\367on-\262@vial\376\033\000cinit__\377self.uni\336\275 ms c\204Cbe\275 \214`vert\304\003a\323 P\253#\311c \352  p\357ickl\264\000skr\277eg.bay\377\000_\177kernels\017\002\365/\017\002/\014\005.pyx\371u\253\002\336Aalloc\376\362  array \037data.\013\020\272C\214\204\001\376\351cs.ASCII_Chain\000\002.\336\006\315c\316B__\017\005\346 st\372\324@_\013\013most_\254\350\005=\003ruE\004s\335`e\377_alongCo\375n\314`ctElli\377psisEnum\377BaseFFIX\337EDInt\r\001KN\377OWNSCALE\375D\000\003_NETSD\375_\014\004equenc\365e\336\205\001.\343\205\007__Py\177x_Flexi\277@xP\005\000\023\331\002pr__\007\025\317miss\270`\031\004Py\377Dict_Nex?tRef__\334d\200`\343__\261\204\002E\001\003\003get/itemV\001d0\001`\000wdoce\001fun\003\002\370\037\000\272#{\000impor\316\252`__m\366 \213\001me\373taJ\006modul\276a\002mro_e\267 i\273es\261\001namx\002n\373ew\300\001prepa\371r\212\002\212`_chec\207ksu\202\000\n\001f\004\025\001t\337ype__\037\001unf\342be_\374!\r\003vt\366\204\001\036\217!qualZ\005\344\204\005\376N\306\376\204\006ex\303!\177\000\312\"se\303t_\226\005\241f\345 \245n__\373te\257`__is_\377coroutin\363e_\357&\334\003valu\377e2member\356\240 p__\r\002_ab\375c\341\204\005_buffe\375r\352\204\002asynci\333o.G\006sb\330`cc~\266!e_half\004\004\272\274\204\002s""\022\003sclv\001i\373n_\225\204\001eback\377clscoefc\376\245\204\004countcu\177rvature\273\212\003>\255\207\001doned\317\"\301\000\376\213\213\003emptyen\377codeenum\374\000\001\377\210\002errorfolags\214\207\001at\317\211\004_gamma\000\002s\265a\327idi\014\000e\367`de\377xinverse\372\312as\000\002izekl\3671l2\253\001matr\337ixmem\276\212\001miolls_\272Bmie\001\343ed\311\212\001\270c\213\206\nn_d\377rawsn_peWnalN\000d\306ant\000\321n\265@\343\002\005\001r\272\211\002pn\377umpyobjo\337rderp\225 po\367ppo\212\000ivep\357rior\213@ria\377ncepseud\363o_\243C\274`ntil\375e\214\003rankre\376\337@dregist~\206!wsruns\300@\235e\242\211\001set\325\211\004\321\213\002s\370\345\000\343\210\026\211\211\004norma\355l\360\000il\321\207\010sta{rt_\000psto\001\000\377ructsupe\355r\376\211\005un\301\001upd\307ate\325b\317m\352bsv\375a\317\003wworst\177xzerosO\261\205\003\377t_5scipy\357_6li\276 g_1\3751\230\211\004blas_d\377 (int *,\341 \010$\047\000\000.]\002)\000v\373oil\000char \200<\007M.H]\336\200)\205\201,\373\005c\216)\377\000ddot\000dg\377emv\000daxp\377y\200\001\330\004\n\210+\377\220Q\200A\330\010\013\210\3774\210x\220s\230!\340\377\014\023\2203\220a\220t\377\230:\240\\\260\021\260$\377\260a\330\010\017\210u\220\377B\220i\230q\200A\340\377\010\014\210M\230\024\320\035\2571\260\034\2708\000\340\032\000t\376/\000c\230\022\2302\230T\377\240\033\250F\260!\2604\377\260r\270\021\200A\360\010\377\000\t\031\230\003\2308\240_1\240E\250\021a\003w[\000\377\177\240a\330\014\031\230\033\375\240x\000\025\220Z\230q\360\377\006\000\t\034\2307\240!\277\2405\320(>\270q\000\013\377\320\013\034\230G\2401\330\377\014\034\320\034,\250K\260\237q\270\007\270q\210\001\203\000\360\377\022\000\t\"\240\022\2402\377\240Z\250r\260\024\260^\237\3001\330\010%\n\000\036\000\014\363\210K\273\000o\001H\250A\250\377T\260\021\330\r\016\330\014\377\020\220\005\220U\230!\230\3771\330\020\023\2204\220v\377\230R\230v\240R\240x\357\250v\260Q\340\000\024\025\330\377\020\024\220E\230\025\230a\373\230rV\0001\330\024""\030\230}\006\001\t\010\240\001\240\023\255\000\364\025\000\002\006\027d\0026\250\021\250\177#\250R\250q\330\030\250\000\337-\250Q\250a:\001\010\240\377\005\240Q\240d\250+\260\337V\2701\270A\032\000\230F|\335\000U\002\016\240a\240v#\003w\035\230Qw\001H\230A\224\003_u\230C\230q:\003\001\220\001\367A\220X\324 \021\330\020\026>\223@s\230%\230t\221 \000\n\016\014\013\030\230\001\240\"";
+    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 2017, 3091);
     #define __Pyx_DecompressString_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #else /* compression: none (2651 bytes) */
-static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <contiguous and direct><contiguous and indirect><strided and direct or indirect><strided and direct><strided and indirect>>?Cannot assign to read-only memoryviewInvalid mode, expected \047c\047 or \047fortran\047, got Invalid shape in axis Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notecollections.abcdisableenablegcisenabledno default __reduce__ due to non-trivial __cinit__self.uniforms cannot be converted to a Python object for picklingskreg.bayes._kernelsskreg/bayes/_kernels.pyxunable to allocate array data.unable to allocate shape and strides.ASCIIChainChain.__reduce_cython__Chain.__setstate_cython__Chain.runContractEllipsisEnumBaseFIXEDIntEnumKNOWNSCALEDSCALED_NETSD_SCALEDSequenceUNIFORMS_OF_LINESView.MemoryView__Pyx_FlexibleEnumBase__Pyx_FlexibleEnumBase.__repr____Pyx_FlexibleEnumBase._missing___Pyx_PyDict_NextRef__annotate____class____class_getitem____dict____doc____func____getstate____import____main____metaclass____module____mro_entries____name____new____prepare____pyx_checksum__pyx_state__pyx_type__pyx_unpickle_Enum__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____repr____set_name____setstate____setstate_cython____test___is_coroutine_missing__name__value2member_map__value_abcallocate_bufferarrayasyncio.coroutinesbaseccentre_halfcentre_statescentrescline_in_tracebackclscoefcontractcountcurvaturedonedtype_is_objectemptyencodeenumenumerateerrorflagsformatfortrangammagammasgetiidindexitemsitemsizekl1l2matrixmemviewmills_tablemodemodulen_drawsn_penalizednamendimnet_countnet_rationpnumpyobjover_relaxedpackpoppositiveprior_variancepseudo_memberquantile_tablerecordregisterrowsrunscaleselfsetdefaultshapesizeskreg.bayes._kernelsskreg.bayes.normal_tailstartstepstopstructsuperuniformsunpackupdatevaluevalue2member_mapvaluesvariancewworstxO__pyx_t_5scipy_6linalg_1""1cython_blas_d (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000ddot\000daxpy\200\001\330\004\n\210+\220Q\200A\330\010\013\2104\210x\220s\230!\340\014\023\2203\220a\220t\230:\240\\\260\021\260$\260a\330\010\017\210u\220B\220i\230q\200A\360\010\000\t\031\230\003\2308\2401\240E\250\021\330\010\013\2104\210w\220a\220\177\240a\330\014\031\230\033\240A\330\010\025\220Z\230q\360\006\000\t\034\2307\240!\2405\320(>\270a\330\010\013\320\013\034\230G\2401\330\014\034\320\034,\250K\260q\270\007\270q\330\010\017\210q\200A\360\022\000\t\"\240\022\2402\240^\2603\260d\270#\270R\270r\300\022\3001\330\010\037\230z\250\021\330\010\014\210K\220t\2308\2401\240H\250A\250T\260\021\330\r\016\330\014\020\220\005\220U\230!\2301\330\020\023\2204\220v\230R\230v\240R\240x\250v\260Q\260a\330\024\025\330\020\024\220E\230\025\230a\230r\240\022\2401\330\024\030\230\006\230a\230r\240\022\2401\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\016\240a\240v\250Q\250a\330\024\035\230Q\330\020\024\220H\230A\330\020\023\2204\220u\230C\230q\330\024\030\230\010\240\001\330\020\024\220A\220X\230T\240\021\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\030\230\001\330\010\017\210q";
+    #else /* compression: none (3091 bytes) */
+static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <contiguous and direct><contiguous and indirect><strided and direct or indirect><strided and direct><strided and indirect>>?Cannot assign to read-only memoryviewInvalid mode, expected \047c\047 or \047fortran\047, got Invalid shape in axis Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notecollections.abcdisableenablegcisenabledno default __reduce__ due to non-trivial __cinit__self.uniforms cannot be converted to a Python object for picklingskreg.bayes._kernelsskreg/bayes/_kernels.pyxunable to allocate array data.unable to allocate shape and strides.ASCIIChainChain.__reduce_cython__Chain.__setstate_cython__Chain.most_uniformsChain.runChain.slide_alongContractEllipsisEnumBaseFFIXEDIntEnumKNOWNSCALEDSCALED_NETSD_SCALEDSequenceView.MemoryView__Pyx_FlexibleEnumBase__Pyx_FlexibleEnumBase.__repr____Pyx_FlexibleEnumBase._missing___Pyx_PyDict_NextRef__annotate____class____class_getitem____dict____doc____func____getstate____import____main____metaclass____module____mro_entries____name____new____prepare____pyx_checksum__pyx_state__pyx_type__pyx_unpickle_Enum__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____repr____set_name____setstate____setstate_cython____test___is_coroutine_missing__name__value2member_map__value_abcallocate_bufferarrayasyncio.coroutinesbaseccentre_halfcentre_statescentrescline_in_tracebackclscoefcontractcountcurvaturedirectionsdonedtype_is_objectemptyencodeenumenumerateerrorflagsformatfortrangammagammasgetiidimagesindexinverseitemsitemsizekl1l2linematrixmemviewmills_tablemirroredmodemodulemost_uniformsn_drawsn_penalizednamendimnet_countnet_rationpnumpyobjorderpackpoppositiveprior_variancepseudo_memberquantile_tablerankrecordregisterrowsrunscaleselfsetdefaultshapesizeskreg.bayes._kernelsskreg.bayes.normal_tailslide_alongstartstepstopstructsuperuniformsunp""ackupdatevaluevalue2member_mapvaluesvariancewworstxzerosO__pyx_t_5scipy_6linalg_11cython_blas_d (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (char *, int *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000ddot\000dgemv\000daxpy\200\001\330\004\n\210+\220Q\200A\330\010\013\2104\210x\220s\230!\340\014\023\2203\220a\220t\230:\240\\\260\021\260$\260a\330\010\017\210u\220B\220i\230q\200A\340\010\014\210M\230\024\320\0351\260\034\270Q\200A\340\010\017\210t\2203\220c\230\022\2302\230T\240\033\250F\260!\2604\260r\270\021\200A\360\010\000\t\031\230\003\2308\2401\240E\250\021\330\010\013\2104\210w\220a\220\177\240a\330\014\031\230\033\240A\330\010\025\220Z\230q\360\006\000\t\034\2307\240!\2405\320(>\270a\330\010\013\320\013\034\230G\2401\330\014\034\320\034,\250K\260q\270\007\270q\330\010\017\210q\200A\360\022\000\t\"\240\022\2402\240Z\250r\260\024\260^\3001\330\010%\240Z\250q\330\010\014\210K\220t\2308\2401\240H\250A\250T\260\021\330\r\016\330\014\020\220\005\220U\230!\2301\330\020\023\2204\220v\230R\230v\240R\240x\250v\260Q\260a\330\024\025\330\020\024\220E\230\025\230a\230r\240\022\2401\330\024\030\230\006\230a\230r\240\022\2401\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\010\240\001\240\023\240A\330\024\027\220t\2308\2406\250\021\250#\250R\250q\330\030\034\320\034-\250Q\250a\330\024\030\230\010\240\005\240Q\240d\250+\260V\2701\270A\330\030\034\230F\240!\2401\330\024\030\230\016\240a\240v\250Q\250a\330\024\035\230Q\330\020\024\220H\230A\330\020\023\2204\220u\230C\230q\330\024\030\230\010\240\001\330\020\024\220A\220X\230T\240\021\330\020\026\220a""\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\030\230\001\330\010\017\210q";
     PyObject *data = NULL;
     #define __Pyx_DecompressString_UNUSED
     #define __Pyx_DecompressString_LZSS_UNUSED
     #endif
     PyObject **stringtab = __pyx_mstate->__pyx_string_tab;
     Py_ssize_t pos = 0;
-    for (int i = 0; i < 168; i++) {
+    for (int i = 0; i < 179; i++) {
       Py_ssize_t bytes_length = str_length_index[i].length;
       PyObject *string = PyUnicode_DecodeUTF8(bytes + pos, bytes_length, NULL);
       if (likely(string) && i >= 30) PyUnicode_InternInPlace(&string);
@@ -26630,8 +27894,8 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
       stringtab[i] = string;
       pos += bytes_length;
     }
-    for (int i = 168; i < 174; i++) {
-      Py_ssize_t bytes_length = bytes_length_index[i-168].length;
+    for (int i = 179; i < 187; i++) {
+      Py_ssize_t bytes_length = bytes_length_index[i-179].length;
       PyObject *string = PyBytes_FromStringAndSize(bytes + pos, bytes_length);
       stringtab[i] = string;
       pos += bytes_length;
@@ -26641,15 +27905,15 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
       }
     }
     Py_XDECREF(data);
-    for (Py_ssize_t i = 0; i < 174; i++) {
+    for (Py_ssize_t i = 0; i < 187; i++) {
       if (unlikely(PyObject_Hash(stringtab[i]) == -1)) {
         __PYX_ERR(0, 1, __pyx_L1_error)
       }
     }
     #if CYTHON_IMMORTAL_CONSTANTS
     {
-      PyObject **table = stringtab + 168;
-      for (Py_ssize_t i=0; i<6; ++i) {
+      PyObject **table = stringtab + 179;
+      for (Py_ssize_t i=0; i<8; ++i) {
         #if PY_VERSION_HEX >= 0x030F0000
         PyUnstable_SetImmortal(table[i]);
         #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -26680,17 +27944,17 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
   }
   {
     PyObject **numbertab = __pyx_mstate->__pyx_number_tab + 1;
-    int8_t const cint_constants_1[] = {0,-1,2};
+    int8_t const cint_constants_1[] = {0,-1,2,3};
     int32_t const cint_constants_4[] = {136983863L};
-    for (int i = 0; i < 4; i++) {
-      numbertab[i] = PyLong_FromLong((i < 3 ? cint_constants_1[i - 0] : cint_constants_4[i - 3]));
+    for (int i = 0; i < 5; i++) {
+      numbertab[i] = PyLong_FromLong((i < 4 ? cint_constants_1[i - 0] : cint_constants_4[i - 4]));
       if (unlikely(!numbertab[i])) __PYX_ERR(0, 1, __pyx_L1_error)
     }
   }
   #if CYTHON_IMMORTAL_CONSTANTS
   {
     PyObject **table = __pyx_mstate->__pyx_number_tab;
-    for (Py_ssize_t i=0; i<5; ++i) {
+    for (Py_ssize_t i=0; i<6; ++i) {
       #if PY_VERSION_HEX >= 0x030F0000
       PyUnstable_SetImmortal(table[i]);
       #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -26724,7 +27988,7 @@ typedef struct {
     unsigned int num_kwonly_args : 1;
     unsigned int nlocals : 4;
     unsigned int flags : 10;
-    unsigned int first_line : 8;
+    unsigned int first_line : 9;
 } __Pyx_PyCode_New_function_description;
 #ifdef __cplusplus
 } /* anonymous namespace */
@@ -26754,19 +28018,29 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[1] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_n_u_EnumBase, __pyx_mstate->__pyx_n_u_repr, __pyx_mstate->__pyx_kp_b_iso88591_A_4xs_3at_a_uBiq, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[1])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 208};
-    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_over_relaxed, __pyx_mstate->__pyx_n_u_uniforms, __pyx_mstate->__pyx_n_u_gammas, __pyx_mstate->__pyx_n_u_n_draws, __pyx_mstate->__pyx_n_u_coef, __pyx_mstate->__pyx_n_u_record, __pyx_mstate->__pyx_n_u_worst, __pyx_mstate->__pyx_n_u_i, __pyx_mstate->__pyx_n_u_k, __pyx_mstate->__pyx_n_u_gamma, __pyx_mstate->__pyx_n_u_done};
-    __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_run, __pyx_mstate->__pyx_kp_b_iso88591_A_2_3d_Rr_1_z_Kt81HAT_U_1_4vRvRx, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
+    const __Pyx_PyCode_New_function_description descr = {3, 0, 0, 3, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 216};
+    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_directions, __pyx_mstate->__pyx_n_u_images};
+    __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_slide_along, __pyx_mstate->__pyx_kp_b_iso88591_A_M_1_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
+  }
+  {
+    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 13, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 220};
+    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_mirrored, __pyx_mstate->__pyx_n_u_uniforms, __pyx_mstate->__pyx_n_u_gammas, __pyx_mstate->__pyx_n_u_n_draws, __pyx_mstate->__pyx_n_u_coef, __pyx_mstate->__pyx_n_u_record, __pyx_mstate->__pyx_n_u_worst, __pyx_mstate->__pyx_n_u_i, __pyx_mstate->__pyx_n_u_k, __pyx_mstate->__pyx_n_u_line, __pyx_mstate->__pyx_n_u_gamma, __pyx_mstate->__pyx_n_u_done};
+    __pyx_mstate_global->__pyx_codeobj_tab[3] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_run, __pyx_mstate->__pyx_kp_b_iso88591_A_2Zr_1_Zq_Kt81HAT_U_1_4vRvRxvQa, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[3])) goto bad;
+  }
+  {
+    const __Pyx_PyCode_New_function_description descr = {1, 0, 0, 1, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 256};
+    PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self};
+    __pyx_mstate_global->__pyx_codeobj_tab[4] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_most_uniforms, __pyx_mstate->__pyx_kp_b_iso88591_A_t3c_2T_F_4r, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[4])) goto bad;
   }
   {
     const __Pyx_PyCode_New_function_description descr = {1, 0, 0, 1, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 1};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self};
-    __pyx_mstate_global->__pyx_codeobj_tab[3] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_reduce_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[3])) goto bad;
+    __pyx_mstate_global->__pyx_codeobj_tab[5] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_reduce_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[5])) goto bad;
   }
   {
     const __Pyx_PyCode_New_function_description descr = {2, 0, 0, 2, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 3};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_pyx_state};
-    __pyx_mstate_global->__pyx_codeobj_tab[4] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[4])) goto bad;
+    __pyx_mstate_global->__pyx_codeobj_tab[6] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_tree_fragment, __pyx_mstate->__pyx_n_u_setstate_cython, __pyx_mstate->__pyx_kp_b_iso88591_Q, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[6])) goto bad;
   }
   Py_DECREF(tuple_dedup_map);
   return 0;
@@ -30179,6 +31453,41 @@ static int __Pyx_IternextUnpackEndCheck(PyObject *retval, Py_ssize_t expected) {
     return __Pyx_IterFinish();
 }
 
+/* PyObjectVectorcallKwds */
+#if CYTHON_VECTORCALL
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i) {
+    PyObject *key = __Pyx_PyTuple_GET_ITEM(kwnames, i);
+#if !CYTHON_ASSUME_SAFE_MACROS
+    if (unlikely(!key)) return -1;
+#endif
+    if (unlikely(!PyUnicode_Check(key))) {
+        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+        return -1;
+    }
+    return 0;
+}
+#else
+CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n) {
+    PyObject *out = PyDict_New();
+    if (unlikely(!out)) return NULL;
+    for (Py_ssize_t i=0; i<n; ++i) {
+        if (unlikely(PyDict_SetItem(out, keys[i], values[i]) < 0)) {
+            Py_DECREF(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i) {
+    PyObject *key = kwnames[i];
+    if (unlikely(!PyUnicode_Check(key))) {
+        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+        return -1;
+    }
+    return 0;
+}
+#endif
+
 /* WriteUnraisableException */
 static void __Pyx_WriteUnraisable(const char *name, int clineno,
                                   int lineno, const char *filename,
@@ -32907,41 +34216,6 @@ static PyObject* __Pyx_Globals(void) {
     return __Pyx_NewRef(__pyx_mstate_global->__pyx_d);
 }
 
-/* PyObjectVectorcallKwds */
-#if CYTHON_VECTORCALL
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject *kwnames, Py_ssize_t i) {
-    PyObject *key = __Pyx_PyTuple_GET_ITEM(kwnames, i);
-#if !CYTHON_ASSUME_SAFE_MACROS
-    if (unlikely(!key)) return -1;
-#endif
-    if (unlikely(!PyUnicode_Check(key))) {
-        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-        return -1;
-    }
-    return 0;
-}
-#else
-CYTHON_UNUSED static PyObject *__Pyx_MakeKwargDict(PyObject **keys, PyObject **values, Py_ssize_t n) {
-    PyObject *out = PyDict_New();
-    if (unlikely(!out)) return NULL;
-    for (Py_ssize_t i=0; i<n; ++i) {
-        if (unlikely(PyDict_SetItem(out, keys[i], values[i]) < 0)) {
-            Py_DECREF(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-CYTHON_UNUSED static int __Pyx_CheckVectorcallKwarg(PyObject **kwnames, Py_ssize_t i) {
-    PyObject *key = kwnames[i];
-    if (unlikely(!PyUnicode_Check(key))) {
-        PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-        return -1;
-    }
-    return 0;
-}
-#endif
-
 /* ImportFrom */
 static PyObject* __Pyx_ImportFrom(PyObject* module, PyObject* name) {
     PyObject* value = __Pyx_PyObject_GetAttrStr(module, name);
@@ -34811,98 +36085,6 @@ no_fail:
     return new_mvs;
 }
 
-/* PyObjectVectorcallMethodKwds (used by CIntToPy) */
-#if !CYTHON_VECTORCALL
-static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
-    PyObject *result;
-    PyObject *obj = PyObject_GetAttr(args[0], name);
-    if (unlikely(!obj))
-        return NULL;
-    result = __Pyx_Object_VectorcallKwds(obj, args+1, nargsf-1, kwnames);
-    Py_DECREF(obj);
-    return result;
-}
-#endif
-
-/* CIntToPy */
-static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value) {
-#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#endif
-    const long neg_one = (long) -1, const_zero = (long) 0;
-#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
-#pragma GCC diagnostic pop
-#endif
-    const int is_unsigned = neg_one > const_zero;
-    if (is_unsigned) {
-        if (sizeof(long) < sizeof(long)) {
-            return PyLong_FromLong((long) value);
-        } else if (sizeof(long) <= sizeof(unsigned long)) {
-            return PyLong_FromUnsignedLong((unsigned long) value);
-#if !CYTHON_COMPILING_IN_PYPY
-        } else if (sizeof(long) <= sizeof(unsigned PY_LONG_LONG)) {
-            return PyLong_FromUnsignedLongLong((unsigned PY_LONG_LONG) value);
-#endif
-        }
-    } else {
-        if (sizeof(long) <= sizeof(long)) {
-            return PyLong_FromLong((long) value);
-        } else if (sizeof(long) <= sizeof(PY_LONG_LONG)) {
-            return PyLong_FromLongLong((PY_LONG_LONG) value);
-        }
-    }
-    {
-        unsigned char *bytes = (unsigned char *)&value;
-#if !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX >= 0x030d00A4
-        if (is_unsigned) {
-            return PyLong_FromUnsignedNativeBytes(bytes, sizeof(value), -1);
-        } else {
-            return PyLong_FromNativeBytes(bytes, sizeof(value), -1);
-        }
-#elif !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX < 0x030d0000
-        int one = 1; int little = (int)*(unsigned char *)&one;
-        return _PyLong_FromByteArray(bytes, sizeof(long),
-                                     little, !is_unsigned);
-#else
-        int one = 1; int little = (int)*(unsigned char *)&one;
-        PyObject *result = NULL, *kwds = NULL;
-        PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
-        py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(long));
-        if (!py_bytes) goto limited_bad;
-        from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
-        if (!from_bytes_str) goto limited_bad;
-        order_str = PyUnicode_FromString(little ? "little" : "big");
-        if (!order_str) goto limited_bad;
-        {
-            PyObject *args[] = { (PyObject*)&PyLong_Type, py_bytes, order_str, Py_True };
-            if (!is_unsigned) {
-                PyObject *signed_str = PyUnicode_FromStringAndSize("signed", 6);
-                if (!signed_str) goto limited_bad;
-#if CYTHON_VECTORCALL
-                kwds = PyTuple_Pack(1, signed_str);
-#else
-                {
-                    PyObject *keys[] = {signed_str};
-                    PyObject *values[] = {Py_True};
-                    kwds = __Pyx_MakeKwargDict(keys, values, 1);
-                }
-#endif
-                Py_DECREF(signed_str);
-                if (unlikely(!kwds)) goto limited_bad;
-            }
-            result = __Pyx_Object_VectorcallMethodKwds(from_bytes_str, args, 3 | __Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET, kwds);
-        }
-        limited_bad:
-        Py_XDECREF(kwds);
-        Py_XDECREF(order_str);
-        Py_XDECREF(py_bytes);
-        Py_XDECREF(from_bytes_str);
-        return result;
-#endif
-    }
-}
-
 /* CIntFromPy */
 static int __Pyx_LargePyLong___Pyx_PyLong_As_int(PyObject *x);
 static int __Pyx_raise_neg_overflow___Pyx_PyLong_As_int(void) {
@@ -35437,6 +36619,98 @@ static CYTHON_INLINE enum __pyx_t_5skreg_5bayes_8_kernels_Contract __Pyx_PyLong_
         return __Pyx_PyLong___Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(x);
     } else {
         return __Pyx_NonPyLong___Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(x);
+    }
+}
+
+/* PyObjectVectorcallMethodKwds (used by CIntToPy) */
+#if !CYTHON_VECTORCALL
+static PyObject *__Pyx_Object_VectorcallMethodKwds(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    PyObject *result;
+    PyObject *obj = PyObject_GetAttr(args[0], name);
+    if (unlikely(!obj))
+        return NULL;
+    result = __Pyx_Object_VectorcallKwds(obj, args+1, nargsf-1, kwnames);
+    Py_DECREF(obj);
+    return result;
+}
+#endif
+
+/* CIntToPy */
+static CYTHON_INLINE PyObject* __Pyx_PyLong_From_long(long value) {
+#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#endif
+    const long neg_one = (long) -1, const_zero = (long) 0;
+#ifdef __Pyx_HAS_GCC_DIAGNOSTIC
+#pragma GCC diagnostic pop
+#endif
+    const int is_unsigned = neg_one > const_zero;
+    if (is_unsigned) {
+        if (sizeof(long) < sizeof(long)) {
+            return PyLong_FromLong((long) value);
+        } else if (sizeof(long) <= sizeof(unsigned long)) {
+            return PyLong_FromUnsignedLong((unsigned long) value);
+#if !CYTHON_COMPILING_IN_PYPY
+        } else if (sizeof(long) <= sizeof(unsigned PY_LONG_LONG)) {
+            return PyLong_FromUnsignedLongLong((unsigned PY_LONG_LONG) value);
+#endif
+        }
+    } else {
+        if (sizeof(long) <= sizeof(long)) {
+            return PyLong_FromLong((long) value);
+        } else if (sizeof(long) <= sizeof(PY_LONG_LONG)) {
+            return PyLong_FromLongLong((PY_LONG_LONG) value);
+        }
+    }
+    {
+        unsigned char *bytes = (unsigned char *)&value;
+#if !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX >= 0x030d00A4
+        if (is_unsigned) {
+            return PyLong_FromUnsignedNativeBytes(bytes, sizeof(value), -1);
+        } else {
+            return PyLong_FromNativeBytes(bytes, sizeof(value), -1);
+        }
+#elif !CYTHON_COMPILING_IN_LIMITED_API && PY_VERSION_HEX < 0x030d0000
+        int one = 1; int little = (int)*(unsigned char *)&one;
+        return _PyLong_FromByteArray(bytes, sizeof(long),
+                                     little, !is_unsigned);
+#else
+        int one = 1; int little = (int)*(unsigned char *)&one;
+        PyObject *result = NULL, *kwds = NULL;
+        PyObject *py_bytes = NULL, *order_str = NULL, *from_bytes_str = NULL;;
+        py_bytes = PyBytes_FromStringAndSize((char*)bytes, sizeof(long));
+        if (!py_bytes) goto limited_bad;
+        from_bytes_str = PyUnicode_FromStringAndSize("from_bytes", 10);
+        if (!from_bytes_str) goto limited_bad;
+        order_str = PyUnicode_FromString(little ? "little" : "big");
+        if (!order_str) goto limited_bad;
+        {
+            PyObject *args[] = { (PyObject*)&PyLong_Type, py_bytes, order_str, Py_True };
+            if (!is_unsigned) {
+                PyObject *signed_str = PyUnicode_FromStringAndSize("signed", 6);
+                if (!signed_str) goto limited_bad;
+#if CYTHON_VECTORCALL
+                kwds = PyTuple_Pack(1, signed_str);
+#else
+                {
+                    PyObject *keys[] = {signed_str};
+                    PyObject *values[] = {Py_True};
+                    kwds = __Pyx_MakeKwargDict(keys, values, 1);
+                }
+#endif
+                Py_DECREF(signed_str);
+                if (unlikely(!kwds)) goto limited_bad;
+            }
+            result = __Pyx_Object_VectorcallMethodKwds(from_bytes_str, args, 3 | __Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET, kwds);
+        }
+        limited_bad:
+        Py_XDECREF(kwds);
+        Py_XDECREF(order_str);
+        Py_XDECREF(py_bytes);
+        Py_XDECREF(from_bytes_str);
+        return result;
+#endif
     }
 }
 

@@ -9,25 +9,23 @@ uniforms and Gamma variates. `skreg.bayes.gibbs` says what it is all for.
 import numpy as np
 
 from cython cimport final
-from libc.math cimport exp, fabs, fmax, fmin, log, sqrt
-from scipy.linalg.cython_blas cimport daxpy, ddot
+from libc.math cimport exp, fabs, log, sqrt
+from scipy.linalg.cython_blas cimport daxpy, ddot, dgemv
 
 from skreg.bayes.normal_tail import mills_table, quantile_table
 
 cdef double ROOT_TWO_PI = 2.5066282746310002
-cdef double LOG_ROOT_TWO_PI = 0.9189385332046727
+cdef double TWO_LOG_ROOT_TWO_PI = 1.8378770664093454
 cdef double SMALLEST = 2.2250738585072014e-308
 # Beyond it the exponential tail is inverted by Halley's steps, before it by the table of quantiles.
 cdef double EXPONENTIAL = 8.0
 # Below it the other side of the kink has a probability that no uniform can hit.
 cdef double ONE_SIDED = -9.0
-# An over-relaxed step's CDF value is uniform within this distance of the mirrored one.
-cdef double JITTER = 0.05
+# A mirrored probability is blurred by as much.
+cdef double BLUR = 0.05
 # Uniforms that a move along a line can use up, and steps out of the first interval.
 cdef int SLICE_UNIFORMS = 64
 cdef int SLICE_STEPS = 10
-# A sweep is followed by three such moves at most.
-UNIFORMS_OF_LINES = 3 * SLICE_UNIFORMS
 
 cdef const double[:, ::1] _MILLS = mills_table()
 cdef const double[:, ::1] _QUANTILE = quantile_table()
@@ -43,8 +41,17 @@ cpdef enum Contract:
     SD_SCALED     # the penalty by σ
 
 
+cdef inline double larger(double a, double b) noexcept nogil:
+    return a if a > b else b  # libm's fmax is a call, for the sake of NaN
+
+
+cdef inline double smaller(double a, double b) noexcept nogil:
+    return a if a < b else b
+
+
 cdef inline double polynomial(const double *row, double x) noexcept nogil:
-    return row[0] + x * (row[1] + x * (row[2] + x * (row[3] + x * (row[4] + x * row[5]))))
+    cdef double square = x * x  # three short chains of products rather than a long one
+    return (row[0] + x * row[1]) + square * ((row[2] + x * row[3]) + square * (row[4] + x * row[5]))
 
 
 cdef inline double mills(double t) noexcept nogil:
@@ -59,105 +66,100 @@ cdef inline double mills(double t) noexcept nogil:
     return (1.0 - s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - s * 945.0))))) / t
 
 
-cdef inline double quantile(double y) noexcept nogil:
-    """The z ≥ 0 with Φ(−z) = exp(−½y²) ≤ ½."""
-    cdef double x = 16.0 * (fmin(fmax(y, 1.0), 19.99) - 1.0)
+cdef inline double quantile(double square) noexcept nogil:
+    """The z ≥ 0 with Φ(−z) = exp(−½·square) ≤ ½."""
+    cdef double x = 16.0 * (smaller(larger(sqrt(square), 1.0), 19.99) - 1.0)
     cdef int i = <int>x
     return polynomial(QUANTILE + 6 * i, (x - i - 0.5) * 0.0625)
 
 
-cdef inline double normal_tail(double z) noexcept nogil:
-    """√(2π) Φ(−z)."""
-    cdef double half = exp(-0.5 * z * z) * mills(fabs(z))
-    return half if z >= 0.0 else ROOT_TWO_PI - half
+cdef inline double normal_mass(double z) noexcept nogil:
+    """√(2π) Φ(−z), the mass of exp(−½x²) beyond z."""
+    cdef double beyond = exp(-0.5 * z * z) * mills(fabs(z))
+    return beyond if z >= 0.0 else ROOT_TWO_PI - beyond
 
 
-cdef inline double invert_tail(double t, double fraction) noexcept nogil:
-    """The x ≥ 0 beyond which exp(−½x² − tx), t ≥ 0, has this fraction of its mass on x ≥ 0."""
-    cdef double x, e, m, miss
+cdef inline double invert_normal_mass(double mass) noexcept nogil:
+    """The z beyond which exp(−½x²) has this mass."""
+    cdef double other = ROOT_TWO_PI - mass
+    if mass <= other:
+        return quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass))
+    return -quantile(TWO_LOG_ROOT_TWO_PI - 2.0 * log(larger(other, 1e-16)))
+
+
+cdef inline double invert_mass(double t, double mass) noexcept nogil:
+    """The x ≥ 0 beyond which exp(−½x² − tx), t ≥ 0, has this mass ≤ M(t)."""
+    cdef double x, e, m, miss, whole
     cdef int k
+    mass = larger(mass, SMALLEST)
     if t < EXPONENTIAL:
-        # Φ(−(t + x)) = fraction · Φ(−t), and Φ(−t) = exp(−½t²) M(t)/√(2π)
-        e = 0.5 * t * t + LOG_ROOT_TWO_PI - log(fmax(mills(t) * fraction, SMALLEST))
-        return fmax(quantile(sqrt(2.0 * e)) - t, 0.0)
+        # √(2π) Φ(−(t + x)) = exp(−½t²) · mass
+        return larger(quantile(t * t + TWO_LOG_ROOT_TWO_PI - 2.0 * log(mass)) - t, 0.0)
     # H(x) = tx + ½x² − log(M(t+x)/M(t)) = e, of slope 1/M(t+x), by Halley's steps from below.
-    e = -log(fmax(fraction, SMALLEST))
+    whole = mills(t)
+    e = larger(log(whole / mass), 0.0)
     x = 2.0 * e / (t + sqrt(t * t + 2.0 * e))
     for k in range(3):
         m = mills(t + x)
-        miss = (t * x + 0.5 * x * x - log(m / mills(t)) - e) * m
-        x -= miss / (1.0 - 0.5 * miss / m * (1.0 - (t + x) * m))
-    return fmax(x, 0.0)
-
-
-cdef inline double mirrored(double upper, double u) noexcept nogil:
-    """Mirror a tail probability about ½, blur it, and reflect what falls out of [0, 1]."""
-    cdef double image = 1.0 - upper + JITTER * (2.0 * u - 1.0)
-    if image < 0.0:
-        return -image
-    return 2.0 - image if image > 1.0 else image
+        miss = t * x + 0.5 * x * x - log(m / whole) - e
+        x -= miss * m / (1.0 - 0.5 * miss * (1.0 - (t + x) * m))
+    return larger(x, 0.0)
 
 
 cdef inline double site(
-    double r, double root, double sigma, double l1, bint positive, double w, double u, bint over_relaxed
+    double r, double scale, double precision, double l1, bint positive, double w, double u, bint mirror
 ) noexcept nogil:
-    """A draw of wⱼ ∝ exp(−(½Awⱼ² − rwⱼ + l1|wⱼ|)/σ²), with `root` = √A, from one uniform u.
+    """A draw of w ∝ exp(−(½Aw² − rw + l1|w|)/σ²) from one uniform u, with `scale` = σ/√A, `precision` = 1/σ².
 
-    With x = wⱼ√A/σ it is exp(−½x² − t₊x) on x > 0 and exp(−½x² − t₋|x|) on x < 0. Flipped so that r ≥ 0
-    and t₋ ≥ |t₊|, nothing overflows. `upper` is the probability beyond x.
+    With x = w/scale it is exp(−½x² − t₊x) on x > 0 and exp(−½x² − t₋|x|) on x < 0. Flipped so that r ≥ 0, t₋
+    is ≥ |t₊| and nothing overflows: all masses below are multiplied by `shrink`. Mirrored, the mass beyond x
+    becomes the mass below it, blurred by the uniform and reflected where it falls out of the range.
     """
-    cdef double inverse = 1.0 / (root * sigma), sign = 1.0
-    cdef double ahead, behind, t_ahead, t_behind, total, upper, x, z, shrink
+    cdef double t_ahead, t_behind, ahead, behind, total, mass, x, shrink = 1.0, sign = 1.0
     if r < 0.0 and not positive:
         r, w, sign = -r, -w, -1.0
-    t_ahead = (l1 - r) * inverse
-    t_behind = (l1 + r) * inverse
-    x = w * root / sigma
+    t_ahead = (l1 - r) * scale * precision
+    t_behind = (l1 + r) * scale * precision
 
     if t_ahead >= 0.0:
-        shrink = 1.0
         ahead = mills(t_ahead)
         behind = 0.0 if positive else mills(t_behind)
     elif t_ahead > ONE_SIDED:
-        shrink = exp(-0.5 * t_ahead * t_ahead)  # both masses are multiplied by it
+        shrink = exp(-0.5 * t_ahead * t_ahead)
         ahead = ROOT_TWO_PI - shrink * mills(-t_ahead)
         behind = 0.0 if positive else shrink * mills(t_behind)
     else:
-        shrink = 0.0
-        ahead = ROOT_TWO_PI
-        behind = 0.0
+        ahead, behind = ROOT_TWO_PI, 0.0
     total = ahead + behind
 
-    upper = u
-    if over_relaxed:
+    if mirror:
+        x = w / scale
         if x < 0.0:
-            upper = 1.0
+            mass = total
             if behind > 0.0:
-                upper -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x) / total
+                mass -= shrink * exp(x * (t_behind - 0.5 * x)) * mills(t_behind - x)
         elif t_ahead >= 0.0:
-            upper = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x) / total
+            mass = exp(-x * (t_ahead + 0.5 * x)) * mills(t_ahead + x)
         else:
-            upper = normal_tail(t_ahead + x) / total
-        upper = mirrored(upper, u)
-    upper = fmax(upper, 1e-300)
-
-    if upper * total < ahead:
-        if t_ahead >= 0.0:
-            x = invert_tail(t_ahead, upper * total / ahead)
-        else:
-            z = upper * total / ROOT_TWO_PI  # Φ(−(x + t₊))
-            if z <= 0.5:
-                x = quantile(sqrt(-2.0 * log(z))) - t_ahead
-            else:
-                x = -quantile(sqrt(-2.0 * log(fmax(1.0 - z, 1e-17)))) - t_ahead
-            x = fmax(x, 0.0)
+            mass = normal_mass(t_ahead + x)
+        mass = total - mass + BLUR * total * (2.0 * u - 1.0)
+        if mass < 0.0:
+            mass = -mass
+        elif mass > total:
+            mass = 2.0 * total - mass
     else:
-        x = -invert_tail(t_behind, fmin((1.0 - upper) * total / behind, 1.0))
-    return sign * x * sigma / root
+        mass = u * total
+
+    if mass < ahead or behind == 0.0:
+        mass = larger(smaller(mass, ahead), SMALLEST)
+        x = invert_mass(t_ahead, mass) if t_ahead >= 0.0 else larger(invert_normal_mass(mass) - t_ahead, 0.0)
+    else:
+        x = -invert_mass(t_behind, smaller((total - mass) / shrink, behind / shrink))
+    return sign * x * scale
 
 
 cdef struct Line:
-    # Along w(κ) = base + κ·direction: ½‖r‖² = half + κ·slope + ½κ²·curvature, ½Σ l2 w² = ½(q₀ + κ(q₁ + κq₂))
+    # A line w(κ) = base + κ·direction: ½‖r‖² = half + κ·slope + ½κ²·curvature, ½Σ l2 w² = ½(q₀ + κ(q₁ + κq₂))
     const double *base
     const double *base_state
     double half
@@ -168,7 +170,9 @@ cdef struct Line:
     double q2
     double low           # where a coefficient that must be ≥ 0 would pass it
     double high
+    double dimension     # of what is stretched: the Jacobian is κ to this power
     double h             # σ² moves along as κʰ
+    bint straight        # steps are along it, κ = x; else stretches, κ = eˣ
     bint still           # only σ² moves
 
 
@@ -176,14 +180,15 @@ cdef struct Line:
 cdef class Chain:
     """One chain of the sampler: what it samples from, and where it stands."""
 
-    cdef int p, size
+    cdef int p, size, rank
     cdef bint rows, positive
     cdef Contract contract
     cdef const double[::1, :] matrix
     cdef const double[::1] curvature, l1, l2, net_ratio, net_count, centre_half
     cdef const double[:, ::1] centres, centre_states
     cdef double shape, scale, prior_variance, half_penalized
-    cdef double[::1] w, state, direction, direction_state
+    cdef const double[::1, :] inverse, directions, direction_images
+    cdef double[::1] w, state, base, base_state, direction, direction_state, zero
     cdef double variance, half, penalty, stretched
     cdef int age
     cdef const double *uniforms
@@ -191,8 +196,9 @@ cdef class Chain:
 
     def __init__(
         self, *, matrix, rows, curvature, l1, l2, positive, contract, shape, scale, prior_variance, n_penalized,
-        net_ratio, net_count, centres, centre_states, centre_half, w, variance,
+        net_ratio, net_count, centres, centre_states, centre_half, inverse, rank, w, variance,
     ):
+        self.inverse, self.rank = inverse, rank
         self.matrix, self.rows, self.curvature = matrix, rows, curvature
         self.l1, self.l2, self.positive = l1, l2, positive
         self.contract, self.shape, self.scale = contract, shape, scale
@@ -201,30 +207,40 @@ cdef class Chain:
         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
         self.p, self.size = curvature.shape[0], matrix.shape[0]
         self.w, self.variance = np.array(w), variance
-        self.state, self.direction_state = np.empty((2, self.size))
-        self.direction = np.empty(self.p)
+        self.state, self.base_state, self.direction_state = np.empty((3, self.size))
+        self.base, self.direction = np.empty((2, self.p))
+        self.zero = np.zeros(self.size)
+        self.directions = self.direction_images = np.empty((0, 0), order="F")
         self.refresh()
 
+    def slide_along(self, directions, images):
+        """From now on slide along these directions too, given Gd of each direction d."""
+        self.directions, self.direction_images = directions, images
+
     def run(
-        self, int over_relaxed, const double[::1] uniforms, const double[::1] gammas, int n_draws,
+        self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
         double[:, ::1] coef, double[:, ::1] record,
     ):
         """Make as many of `n_draws` draws as the uniforms surely last for, and return their number.
 
-        A draw is a plain sweep and `over_relaxed` mirrored ones, each followed by moves along lines and a
+        A draw is a plain sweep and `mirrored` mirrored ones, each followed by moves along lines and a
         draw of σ². `record` takes σ², ½‖r‖² and the penalty of each.
         """
-        cdef Py_ssize_t worst = (1 + over_relaxed) * (self.p + 3 * SLICE_UNIFORMS)
-        cdef int i, k, gamma = 0, done = 0
+        cdef Py_ssize_t worst = (1 + mirrored) * self.most_uniforms()
+        cdef int i, k, line, gamma = 0, done = 0
         self.uniforms, self.used = &uniforms[0], 0
         with nogil:
             for i in range(n_draws):
                 if self.used + worst > uniforms.shape[0]:
                     break
-                for k in range(1 + over_relaxed):
+                for k in range(1 + mirrored):
                     self.sweep(k > 0)
                     self.stretch(0, k)
                     self.stretch(1, k)
+                    if self.inverse.shape[0] > 0:
+                        self.stretch_residual(k)
+                    for line in range(self.directions.shape[1]):
+                        self.slide(line)
                     self.draw_variance(gammas[gamma])
                     gamma += 1
                 self.age += 1
@@ -236,6 +252,10 @@ cdef class Chain:
                 record[i, 2] = self.penalty
                 done += 1
         return done
+
+    cpdef Py_ssize_t most_uniforms(self) noexcept nogil:
+        """How many uniforms a sweep and its moves can use up."""
+        return self.p + (4 + self.directions.shape[1]) * SLICE_UNIFORMS
 
     cdef inline double uniform(self) noexcept nogil:
         self.used += 1
@@ -258,9 +278,9 @@ cdef class Chain:
                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)
         self.age, self.stretched = 0, 0.0
 
-    cdef void sweep(self, bint over_relaxed) noexcept nogil:
+    cdef void sweep(self, bint mirror) noexcept nogil:
         cdef int j, one = 1
-        cdef double sigma = sqrt(self.variance), tied = self.tied()
+        cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()
         cdef double l1, root, r, old, new, step
         cdef double *column
         for j in range(self.p):
@@ -268,9 +288,11 @@ cdef class Chain:
             old = self.w[j]
             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]
             l1 = tied * self.l1[j]
-            # A column next to nothing leaves the prior: t stays below 1e12, which is its Laplace limit.
-            root = fmax(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
-            new = site(r + self.curvature[j] * old, root, sigma, l1, self.positive, old, self.uniform(), over_relaxed)
+            # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
+            root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
+            new = site(
+                r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror
+            )
             step = old - new
             self.w[j] = new
             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
@@ -302,7 +324,7 @@ cdef class Chain:
         cdef int j
         if line.still:
             return self.log_density(self.half, self.penalty, variance * exp(x))
-        kappa = exp(x)
+        kappa = x if line.straight else exp(x)
         if self.positive and not line.low <= kappa <= line.high:
             return -1e300
         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
@@ -313,16 +335,16 @@ cdef class Chain:
         for j in range(self.p - self.p % 4, self.p):
             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
-        half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+        half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
         if line.h != 0.0:
             variance *= exp(line.h * x)
-        return self.p * x + self.log_density(half, penalty, variance)
+        return line.dimension * x + self.log_density(half, penalty, variance)
 
     cdef double slice(self, const Line *line, double width) noexcept nogil:
         """A slice-sampling step from x = 0 (Neal, 2003): step out, at most so far, and shrink."""
         cdef double level, left, right, x
         cdef int k, before, after
-        level = self.along(line, 0.0) + log(fmax(self.uniform(), SMALLEST))
+        level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
         left = -width * self.uniform()
         right = left + width
         before = <int> (SLICE_STEPS * self.uniform())
@@ -344,25 +366,13 @@ cdef class Chain:
         return 0.0
 
     cdef void stretch(self, int centre, int h) noexcept nogil:
-        """Stretch w about a centre by a factor that is drawn, where σ² is not integrated out together with it."""
+        """Stretch w about a centre by a factor that is drawn."""
         cdef Line line
         cdef int j
-        cdef double x, kappa, d
         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
-        line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
-        line.low, line.high, line.still = 0.0, 1e300, False
-        line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
         for j in range(self.p):
-            d = self.w[j] - line.base[j]
-            self.direction[j] = d
-            line.q0 += self.l2[j] * line.base[j] * line.base[j]
-            line.q1 += 2.0 * self.l2[j] * line.base[j] * d
-            line.q2 += self.l2[j] * d * d
-            if d > 0.0:
-                line.low = fmax(line.low, -line.base[j] / d)
-            elif d < 0.0:
-                line.high = fmin(line.high, -line.base[j] / d)
+            self.direction[j] = self.w[j] - line.base[j]
         for j in range(self.size):
             self.direction_state[j] = self.state[j] - line.base_state[j]
         if self.rows:  # r = b − Aw
@@ -373,21 +383,73 @@ cdef class Chain:
             for j in range(self.p):
                 line.slope -= line.base_state[j] * self.direction[j]
                 line.curvature -= self.direction_state[j] * self.direction[j]
-        x = self.slice(&line, 2.0 / sqrt(self.p))
-        kappa = exp(x)
+        line.dimension, line.straight = self.p, False
+        self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+
+    cdef void stretch_residual(self, int h) noexcept nogil:
+        """Stretch the residual, of as many dimensions as there are rows: w about w + A⁺r, which leaves none."""
+        cdef Line line
+        cdef int j, one = 1
+        cdef double minus = -1.0, nothing = 0.0
+        dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
+              &nothing, &self.direction[0], &one)
+        for j in range(self.p):
+            self.base[j] = self.w[j] - self.direction[j]
+        self.direction_state[:] = self.state
+        line.base, line.base_state = &self.base[0], &self.zero[0]
+        line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+        line.dimension, line.straight = self.rank, False
+        self.move_along(&line, h, 2.0 / sqrt(line.dimension))
+
+    cdef void slide(self, int k) noexcept nogil:
+        """Move along a direction that the columns hardly determine."""
+        cdef Line line
+        cdef int j
+        cdef double pull = 0.0, tied = self.tied()
+        self.base[:], self.direction[:] = self.w, self.directions[:, k]
+        line.half, line.slope, line.curvature = self.half, 0.0, 0.0
+        for j in range(self.p):
+            self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+            line.slope -= self.direction[j] * self.state[j]
+            line.curvature += self.direction[j] * self.direction_images[j, k]
+            pull += self.l1[j] * fabs(self.direction[j])
+        line.base, line.base_state = &self.base[0], &self.base_state[0]
+        line.dimension, line.straight = 0.0, True
+        # The likelihood's standard deviation, or the prior's, whichever is shorter.
+        self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+
+    cdef void move_along(self, Line *line, int h, double width) noexcept nogil:
+        """Draw the factor, where σ² is not integrated out a new σ² with it, and go there."""
+        cdef int j
+        cdef double x, kappa, d
+        line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
+        line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
+        line.low, line.high, line.still = -1e300, 1e300, False
+        for j in range(self.p):
+            d = self.direction[j]
+            line.q0 += self.l2[j] * line.base[j] * line.base[j]
+            line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+            line.q2 += self.l2[j] * d * d
+            if d > 0.0:
+                line.low = larger(line.low, -line.base[j] / d)
+            elif d < 0.0:
+                line.high = smaller(line.high, -line.base[j] / d)
+        x = self.slice(line, width)
+        kappa = x if line.straight else exp(x)
         for j in range(self.p):
             self.w[j] = line.base[j] + kappa * self.direction[j]
         if self.positive:
             for j in range(self.p):
-                self.w[j] = fmax(self.w[j], 0.0)
+                self.w[j] = larger(self.w[j], 0.0)
         for j in range(self.size):
             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
         self.variance *= exp(line.h * x)
-        self.half = fmax(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+        self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
         for j in range(self.p):
             self.penalty += self.l1[j] * fabs(self.w[j])
-        self.stretched += fmax(x, 0.0)
+        if not line.straight:
+            self.stretched += larger(x, 0.0)
         if self.stretched > 8.0:
             self.refresh()
 

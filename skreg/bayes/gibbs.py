@@ -3,7 +3,9 @@
 A coefficient's conditional is two truncated normals that meet at zero (Hans, 2009), and one uniform inverts
 its distribution function. After each such sweep, others mirror every coefficient to the opposite quantile of
 its conditional (Neal, 1998), which makes successive draws antithetic. After every sweep the coefficients are
-stretched, about the estimator's solution and about zero, with σ² integrated out wherever that is possible.
+stretched, about the estimator's solution and about zero, with σ² integrated out wherever that is possible; of
+wide data the residual is stretched too. Where a pilot shows that collinear columns keep the sweeps from
+mixing, slice-sampling steps along the eigenvectors of small eigenvalue join them.
 
 References
 ----------
@@ -15,12 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg.bayes._kernels import UNIFORMS_OF_LINES, Chain, Contract
+from skreg.bayes._kernels import Chain, Contract
 from skreg.bayes.diagnostics import convergence
 from skreg.bayes.draws import Draws, draw_intercepts
 from skreg.bayes.noise import NoiseModel
@@ -28,6 +30,7 @@ from skreg.bayes.scaled_posterior import ScaledPosterior, scaled_posterior
 from skreg.linear_model._tasks import tasks_at_once
 from skreg.linear_model.energy import Energy
 from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.svd import thin_svd
 
 __all__ = ["draw_gibbs"]
 
@@ -37,11 +40,22 @@ FloatArray = NDArray[np.float64]
 _PILOT = 100
 # Mirrored sweeps a draw if the pilot's effective sample size is this part of its number of draws.
 _MIRRORED = ((0.6, 1), (0.3, 3), (0.12, 7), (0.0, 15))
+# Without a pilot, three. Below this share the columns may be collinear.
+_UNKNOWN = 0.5
+_STUCK = 0.3
+_NOWHERE = np.empty((0, 0), order="F"), np.empty((0, 0), order="F")
 # Uniforms drawn at a time.
 _BLOCK = 2**16
 # Columns by rows are shorter than the Gram matrix's by this factor before they are taken instead: a site
 # update reads a column of residuals twice, and one of the Gram matrix once.
 _WIDE = 2.0
+# Rows are linearly independent if no singular value is below this part of the largest.
+_FULL_RANK = 1e-6
+# Variance that independent unit columns would have in every direction, and too little of it.
+_UNDETERMINED = 0.2
+_LARGEST_DECOMPOSED = 1000
+# Site updates that are done before threads for the chains would have started.
+_WORTH_THREADS = 500_000
 
 
 def draw_gibbs(
@@ -67,7 +81,8 @@ def draw_gibbs(
         Draws a chain.
     tune : int or None
         Draws a chain that are thrown away first, 300 by default. From 200 on, the second hundred tell how
-        many mirrored sweeps a draw needs; with fewer it has three.
+        many mirrored sweeps a draw needs, and whether moves along collinear directions are needed too, which
+        the third hundred then measure; with fewer than 200 it has three.
     generators : list of numpy.random.Generator
         One a chain.
     n_jobs : int, optional
@@ -80,24 +95,36 @@ def draw_gibbs(
     Returns
     -------
     Draws
-        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the setting
-        ``mirrored_sweeps``.
+        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the settings
+        ``mirrored_sweeps`` and ``directions``.
     """
     with one_blas_thread():
         posterior = scaled_posterior(energy, noise)
         start = _Start(posterior, energy)
         walks = [_Walk(posterior, start, rng, energy.alpha, alpha_prior, report) for rng in generators]
-        with tasks_at_once(n_jobs) as at_once:
+        tune = 3 * _PILOT if tune is None else tune
+        updates = 2 * len(walks) * (draws + tune) * energy.n_features
+        with tasks_at_once(n_jobs if updates > _WORTH_THREADS else 1) as at_once:
 
             def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
                 return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
 
-            tune = 3 * _PILOT if tune is None else tune
-            mirrored, left = 3, tune
+            share, left, directions = _UNKNOWN, tune, None
             if tune >= 2 * _PILOT:
                 advance(_PILOT, 1, keep=False)
-                mirrored = _mirrored_sweeps(advance(_PILOT, 1))
+                share = _efficiency(advance(_PILOT, 1))
                 left -= 2 * _PILOT
+            if share < _STUCK and left >= _PILOT and (directions := start.undetermined()) is not None:
+                for walk in walks:
+                    walk.chain.slide_along(*directions)
+                with_slides = _efficiency(advance(_PILOT, 1))
+                left -= _PILOT
+                if with_slides < 2.0 * share:  # not what keeps them from mixing
+                    directions = None
+                    for walk in walks:
+                        walk.chain.slide_along(*_NOWHERE)
+                share = max(share, with_slides)
+            mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
             advance(left, mirrored, keep=False)
             paths = advance(draws, mirrored)
     coef = np.stack([path.coef for path in paths])
@@ -105,14 +132,19 @@ def draw_gibbs(
     coef = posterior.to_data(coef)
     sigma = np.sqrt(record[..., 0]) / posterior.unit
     alpha = None if alpha_prior is None else np.stack([path.alpha for path in paths])
+    multiple = 1.0 if alpha is None else alpha / energy.alpha
     return Draws(
         coef=coef,
         intercept=draw_intercepts(energy, coef, sigma, generators),
         sigma=sigma,
         method="gibbs",
         alpha=alpha,
-        stats={"lp": _log_density(posterior, record, 1.0 if alpha is None else alpha / energy.alpha)},
-        settings={"mirrored_sweeps": mirrored, "tune": tune},
+        stats={"lp": posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)},
+        settings={
+            "mirrored_sweeps": mirrored,
+            "directions": 0 if directions is None else directions[0].shape[1],
+            "tune": tune,
+        },
     )
 
 
@@ -140,17 +172,18 @@ class _Start:
         self.mode = problem.coef_to_scaled(energy.coef[None, :])[:, 0]
         if penalty.positive:
             self.mode = np.maximum(self.mode, 0.0)
+        inverse = _right_inverse(matrix, posterior.degrees) if rows else np.empty((0, 0))
         g, squares = problem.correlation(self.mode[:, None], slice(None))
         state = problem.residual(self.mode[:, None], slice(None)) if rows else g
         self.curvature = np.maximum(curvature, 0.0)
         self.variance = max(float(squares[0]) / max(posterior.degrees, 1), 1e-6 * problem.b_squared[0], 1e-12)
         if posterior.noise.contract == "known":
-            self.variance = posterior.sigma**2
+            self.variance = posterior.given_variance
         contract, shape = _contract(posterior)
         self.shape = shape if contract in (Contract.SCALED, Contract.FIXED) else None
         scaled_net = posterior.net_ratios if contract == Contract.SCALED_NET else (np.empty(0), np.empty(0))
         self.net_ratio = scaled_net[0]
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "matrix": matrix,
             "rows": rows,
             "curvature": self.curvature,
@@ -158,13 +191,33 @@ class _Start:
             "contract": contract,
             "shape": shape,
             "scale": posterior.prior[1],
-            "prior_variance": posterior.sigma**2 if contract == Contract.FIXED else 1.0,
+            "prior_variance": posterior.given_variance,
             "n_penalized": posterior.n_penalized,
             "net_count": scaled_net[1],
             "centres": np.stack([self.mode, np.zeros(p)]),
             "centre_states": np.stack([state[:, 0], origin]),
+            "inverse": inverse,
+            "rank": posterior.degrees,
             "centre_half": 0.5 * np.array([squares[0], problem.b_squared[0]]),
         }
+
+    def undetermined(self) -> tuple[FloatArray, FloatArray] | None:
+        """Find the directions that collinear columns hardly determine, d and Gd of each; None if wide."""
+        G = self.arguments["matrix"]
+        if self.arguments["rows"] or len(G) > _LARGEST_DECOMPOSED:
+            return None
+        scale = 1.0 / np.sqrt(np.where(self.curvature > 0.0, self.curvature, 1.0))
+        values, vectors = np.linalg.eigh(G * scale * scale[:, None])
+        directions = np.asfortranarray(vectors[:, values < _UNDETERMINED] * scale[:, None])
+        return directions, np.asfortranarray(G @ directions)
+
+
+def _right_inverse(matrix: FloatArray, rank: int) -> FloatArray:
+    """Compute A⁺ if every residual can be fitted away, so that AA⁺r = r; else an empty matrix."""
+    left, values, right = thin_svd(matrix)
+    if not values[rank - 1] > _FULL_RANK * values[0]:
+        return np.empty((0, 0))
+    return np.asfortranarray((right[:rank].T / values[:rank]) @ left[:, :rank].T)
 
 
 def _contract(posterior: ScaledPosterior) -> tuple[int, float]:
@@ -222,8 +275,9 @@ class _Walk:
         most = 1 + _BLOCK // p if self.alpha_prior is None else 1
         done = 0
         while done < n:
-            if self.uniforms.size < (1 + mirrored) * (p + UNIFORMS_OF_LINES):
-                self.uniforms = self.rng.random(max(_BLOCK, 2 * (1 + mirrored) * (p + UNIFORMS_OF_LINES)))
+            enough = (1 + mirrored) * self.chain.most_uniforms()
+            if self.uniforms.size < enough:
+                self.uniforms = self.rng.random(max(_BLOCK, 2 * enough))
             wanted = min(n - done, most)
             gammas = self._gammas(wanted * (1 + mirrored))
             made = self.chain.run(mirrored, self.uniforms, gammas, wanted, coef[done:], record[done:])
@@ -241,15 +295,16 @@ class _Walk:
 
     def _draw_alpha(self, variance: float, half: float, penalty: float) -> None:
         """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
+        assert self.alpha_prior is not None  # or nothing calls this
         shape, rate = self.alpha_prior
         posterior = self.posterior
-        divisor = self.start.arguments["prior_variance"] if posterior.noise.contract == "plug-in" else variance
+        divisor = posterior.divisor(variance)
         energy = penalty / self.alpha  # the penalty at alpha = 1
 
         def log_density(log_alpha: float) -> float:
             alpha = math.exp(log_alpha)
-            normalizer = posterior.log_normalizer(np.float64(divisor), alpha / self.first_alpha)
-            return shape * log_alpha - (rate + energy / divisor) * alpha - float(normalizer)
+            normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
+            return float(shape * log_alpha - (rate + energy / divisor) * alpha - normalizer)
 
         width = 2.0 / math.sqrt(shape + posterior.n_penalized)
         self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
@@ -275,28 +330,11 @@ def _slice(log_density: Callable[[float], float], x: float, width: float, rng: n
         left, right = (proposed, right) if proposed < x else (left, proposed)
 
 
-def _mirrored_sweeps(paths: list[_Path]) -> int:
-    """Choose how many mirrored sweeps a draw needs, from a pilot that had one."""
+def _efficiency(paths: list[_Path]) -> float:
+    """Divide the smallest effective sample size, of the coefficients and σ², by the number of draws."""
     n_draws = len(paths) * len(paths[0].record)
-    smallest = min(
-        np.min(convergence(np.stack([path.coef for path in paths])).ess_bulk),
-        np.min(convergence(np.stack([path.record[:, :1] for path in paths])).ess_bulk),
+    sizes = (
+        convergence(np.stack([path.coef for path in paths])).ess_bulk,
+        convergence(np.stack([path.record[:, :1] for path in paths])).ess_bulk,
     )
-    return next(sweeps for share, sweeps in _MIRRORED if smallest > share * n_draws or share == 0.0)
-
-
-def _log_density(posterior: ScaledPosterior, record: FloatArray, scale: FloatArray | float) -> FloatArray:
-    """Log density of (w, σ²) given y, up to a constant."""
-    variance, half, penalty = np.moveaxis(record, -1, 0)
-    b0 = posterior.prior[1]
-    match posterior.noise.contract:
-        case "known":
-            return -(half + penalty) / variance
-        case "plug-in":
-            divisor = np.float64(posterior.sigma**2)
-        case "sd-scaled":
-            divisor = np.sqrt(variance)
-        case _:
-            divisor = variance
-    prior = -penalty / divisor - posterior.log_normalizer(divisor, scale)
-    return prior - (posterior.shape + 1.0) * np.log(variance) - (b0 + half) / variance
+    return float(min(np.min(size) for size in sizes)) / n_draws

@@ -7,6 +7,7 @@ gives the coefficients of a polynomial in the distance to the interval's midpoin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -51,7 +52,7 @@ def quantile_table() -> FloatArray:
     return _fit(lambda y: -ndtri_exp(-0.5 * y**2), 1, QUANTILE_END)
 
 
-def _fit(function, start: int, end: int) -> FloatArray:
+def _fit(function: Callable[[FloatArray], FloatArray], start: int, end: int) -> FloatArray:
     """Interpolate at the Chebyshev points of every interval."""
     half = 0.5 / PER_UNIT
     points = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))

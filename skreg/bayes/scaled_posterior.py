@@ -1,9 +1,11 @@
-"""A posterior in the units a sampler works in: columns and target of norm near one, the prior's rates with them."""
+"""A posterior in the units a sampler works in: columns and target of norm near one, the prior with them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ _RANK = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class ScaledPosterior:
-    """p(w, σ² | y) ∝ (σ²)^−(a₀+m/2+1) exp(−(b₀ + ½‖b − Aw‖²)/σ²) · prior(w | σ²), the intercept integrated out.
+    """p(w, σ² | y) ∝ (σ²)^−(a₀+m/2+1) exp(−(b₀ + ½‖b − Aw‖²)/σ²) p(w | σ²), the intercept integrated out.
 
     Parameters
     ----------
@@ -65,9 +67,16 @@ class ScaledPosterior:
         return a0, b0 * self.unit * self.unit
 
     @property
-    def sigma(self) -> float | None:
-        """The known σ or the estimate σ̂, scaled."""
-        return None if self.noise.sigma is None else self.noise.sigma * self.unit
+    def given_variance(self) -> float:
+        """σ² if it is known, σ̂² under the plug-in contract, scaled; else NaN."""
+        sigma = self.noise.sigma
+        return math.nan if sigma is None else (sigma * self.unit) ** 2
+
+    def divisor(self, variance: FloatArray | float) -> Any:
+        """Return what the penalty is divided by in the prior's exponent: σ², σ̂² or σ."""
+        if self.noise.contract == "plug-in":
+            return self.given_variance
+        return np.sqrt(variance) if self.noise.contract == "sd-scaled" else variance
 
     @property
     def shape(self) -> float:
@@ -98,26 +107,51 @@ class ScaledPosterior:
         ratio = l1 / np.sqrt(l2 * self.factors[first])
         return ratio * np.sqrt(weight), count.astype(np.float64)
 
-    def log_normalizer(self, variance: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
-        """Sum log Z of the prior exp(−ν·penalty/variance)/Z over the features, up to a constant.
+    def log_normalizer(self, divisor: FloatArray | float, multiple: FloatArray | float = 1.0) -> Any:
+        """Sum log Z of the prior exp(−ν·penalty/divisor)/Z over the features, up to a constant.
+
+        Parameters
+        ----------
+        divisor : ndarray or float
+            See the method of that name.
+        multiple : ndarray or float
+            ν, what alpha has been multiplied by.
+        """
+        log_rate = np.log(multiple) - np.log(divisor)
+        if not self.is_net:
+            return -log_rate * (self.n_penalized if np.any(self.penalty.l1 > 0) else 0.5 * self.n_penalized)
+        # log Z = ½ log(divisor/ν) + log M(t) + …, t = λ₁√ν/√(λ₂·divisor), M being Mills' ratio.
+        total = -0.5 * self.n_penalized * log_rate
+        for ratio, count in zip(*self.net_ratios, strict=True):
+            t = np.exp(0.5 * log_rate) * ratio
+            total = total + count * (log_ndtr(-t) + 0.5 * t * t)
+        return total
+
+    def log_density(
+        self,
+        variance: FloatArray,
+        half: FloatArray,
+        penalty: FloatArray,
+        multiple: FloatArray | float = 1.0,
+    ) -> FloatArray:
+        """Return log p(w, σ² | y) up to a constant.
 
         Parameters
         ----------
         variance : ndarray
-            What the penalty is divided by.
-        scale : ndarray or float
-            ν, what alpha has been multiplied by.
+            σ².
+        half : ndarray
+            ½‖b − Aw‖².
+        penalty : ndarray
+            Σⱼ (l1ⱼ|wⱼ| + ½ l2ⱼ wⱼ²), alpha's multiple included.
+        multiple : ndarray or float
+            What alpha has been multiplied by.
         """
-        log_rate = np.log(scale) - np.log(variance)
-        if not self.is_net:
-            return -log_rate * (self.n_penalized if np.any(self.penalty.l1 > 0) else 0.5 * self.n_penalized)
-        # log Z = ½ log(variance/ν) + log M(t) + …, t = √ν λ₁/(√λ₂ √variance), M being Mills' ratio.
-        root = np.exp(0.5 * log_rate)
-        total = -0.5 * self.n_penalized * log_rate
-        for ratio, count in zip(*self.net_ratios, strict=True):
-            t = root * ratio
-            total = total + count * (log_ndtr(-t) + 0.5 * t * t)
-        return total
+        if self.noise.contract == "known":
+            return -(half + penalty) / variance
+        divisor = self.divisor(variance)
+        prior = -penalty / divisor - self.log_normalizer(divisor, multiple)
+        return prior - (self.shape + 1.0) * np.log(variance) - (self.prior[1] + half) / variance
 
     def to_data(self, w: FloatArray) -> FloatArray:
         """Coefficients (…, n_features) of the data from scaled ones."""
@@ -164,8 +198,8 @@ def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
     problem, free = target.problem, np.flatnonzero(~target.penalized)
     if free.size == target.n_features:
         raise ValueError(
-            f"{energy.label} penalises nothing, and a flat prior is not a distribution: take alpha > 0 (a small "
-            "one, such as 1e-6, hardly shrinks), or write the prior you mean with to_pymc."
+            f"{energy.label} penalises nothing, and a flat prior is not a distribution: take alpha > 0 (a "
+            "small one, such as 1e-6, hardly shrinks), or write the prior you mean with to_pymc."
         )
     if free.size and (
         free.size > target.degrees or np.linalg.matrix_rank(problem.columns(free), tol=_RANK) < free.size
@@ -176,7 +210,7 @@ def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
         )
     if target.noise.prior is None:
         return
-    a0, b0 = target.prior
+    b0 = target.prior[1]
     saturated = target.noise.contract != "variance-scaled" and target.n_features >= target.degrees
     if b0 == 0 and (problem.b_squared[0] == 0 or saturated):
         raise ValueError(

@@ -61,8 +61,6 @@ class Energy:
         The estimator as a person would write it, such as ``Lasso(alpha=0.05)``.
     tol : float or None
         The estimator's own tolerance, if it has one.
-    alpha : float
-        The alpha that the estimator was given or settled on; both λ's are proportional to it.
     alpha_scale : float
         λ₁ + λ₂ at alpha = 1, both linear in it: 1 for Ridge, S for Lasso and ElasticNet.
     """
@@ -77,7 +75,6 @@ class Energy:
     intercept: float
     label: str
     tol: float | None = None
-    alpha: float = 1.0
     alpha_scale: float = 1.0
 
     def __repr__(self) -> str:
@@ -85,6 +82,11 @@ class Energy:
             f"Energy({self.label}: λ₁ = {self.penalty.l1:.6g}, λ₂ = {self.penalty.l2:.6g}, "
             f"{self.n_samples} rows, {self.n_features} features)"
         )
+
+    @property
+    def alpha(self) -> float:
+        """scikit-learn's alpha, given or chosen by the estimator."""
+        return (self.penalty.l1 + self.penalty.l2) / self.alpha_scale
 
     @property
     def n_features(self) -> int:
@@ -206,7 +208,6 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
         intercept=float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
         label=_label_of(final),
         tol=getattr(final, "tol", None),
-        alpha=float(np.ravel(getattr(final, "alpha_", getattr(final, "alpha", None)))[0]),
         alpha_scale=1.0 if isinstance(final, _RIDGES) else total_weight,
     )
 
