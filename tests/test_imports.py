@@ -13,6 +13,16 @@ from skreg import bayes
 HEAVY = {"pymc", "pytensor", "arviz", "matplotlib", "pandas", "polars", "numba", "dask", "rich"}
 
 
+# Draws need PyMC or ArviZ no more than a fit does; the container does.
+_DRAWS = """
+from skreg import Lasso, energy_of
+from skreg.bayes.noise import noise_model
+from skreg.bayes.sampling import sample
+energy = energy_of(Lasso(alpha=0.1), [[0.0], [1.0], [2.0], [4.0]], [0.0, 1.0, 2.0, 3.0])
+sample(energy, noise_model(None, None, energy), draws=10)
+"""
+
+
 @functools.cache
 def packages_after(statement):
     code = f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"
@@ -29,6 +39,8 @@ def packages_after(statement):
         "import skreg.bayes",
         "from skreg import Lasso, energy_of, map_agreement, to_pymc",
         "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])",
+        "from skreg import SDScaled, compare, posterior",
+        _DRAWS,
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(statement):

@@ -68,6 +68,18 @@ def test_nutpie_draws_the_same_posterior(small):
     assert_is_the_conjugate_posterior(energy, drawn, 1.5)
 
 
+@pytest.mark.filterwarnings("ignore:.*(More chains|Found chain dimension).*draw:UserWarning")
+def test_an_interrupted_run_gives_no_draws(small):
+    # PyMC itself returns those made so far.
+    def interrupt(trace, draw):
+        if draw.draw_idx >= 20:
+            raise KeyboardInterrupt
+
+    options = {"compile_kwargs": {"mode": "FAST_COMPILE"}, "callback": interrupt}
+    with pytest.raises(KeyboardInterrupt):
+        draw_nuts(*ridge(small), draws=100, tune=10, chains=2, seed=1, **options)
+
+
 def test_a_sampler_that_is_not_installed_is_named(small, monkeypatch):
     monkeypatch.setattr(nuts, "find_spec", lambda name: None)
     assert importlib.util.find_spec("skreg") is not None
