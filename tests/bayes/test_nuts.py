@@ -32,6 +32,7 @@ def assert_is_the_conjugate_posterior(energy, drawn, sigma):
 
 
 def test_nuts_draws_the_conjugate_posterior_of_ridge_quietly(small, capfd, caplog):
+    caplog.set_level("INFO", "pymc")  # as PyMC sets it where nobody else handles logs
     energy, noise = ridge(small)
     options = {"draws": 400, "tune": 300, "chains": 2, "compile_kwargs": {"mode": "FAST_COMPILE"}}
     drawn = draw_nuts(energy, noise, seed=1, **options)
