@@ -85,9 +85,20 @@ def draw_gibbs(
     Returns
     -------
     Draws
-        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the setting
-        ``mirrored_sweeps``.
+        With statistics ``lp``, the log density of (coef, σ²), and of alpha if it is sampled, up to a constant,
+        and the setting ``mirrored_sweeps``.
+
+    Raises
+    ------
+    ValueError
+        If the posterior is not a distribution, or alpha is to be sampled and the prior's scale does not hang
+        on it.
     """
+    if alpha_prior is not None and noise.rate is not None:
+        raise ValueError(
+            "alpha_prior has no use under an SDScaled noise, whose rate takes the place of alpha: "
+            "take another noise contract."
+        )
     with one_blas_thread():
         posterior = scaled_posterior(energy, noise)
         start = _Start(posterior, energy)
@@ -110,14 +121,18 @@ def draw_gibbs(
     record = np.stack([path.record for path in paths])
     coef = posterior.to_data(coef)
     sigma = np.sqrt(record[..., 0]) / posterior.unit
-    alpha = None if alpha_prior is None else np.stack([path.alpha for path in paths])
+    alpha, log_density = None, _log_density(posterior, record, 1.0)
+    if alpha_prior is not None:
+        alpha, (shape, rate) = np.stack([path.alpha for path in paths]), alpha_prior
+        log_density = _log_density(posterior, record, alpha / energy.alpha)
+        log_density += (shape - 1.0) * np.log(alpha) - rate * alpha
     return Draws(
         coef=coef,
         intercept=draw_intercepts(energy, coef, sigma, generators),
         sigma=sigma,
         method="gibbs",
         alpha=alpha,
-        stats={"lp": _log_density(posterior, record, 1.0 if alpha is None else alpha / energy.alpha)},
+        stats={"lp": log_density},
         settings={"mirrored_sweeps": mirrored, "tune": tune},
     )
 
@@ -246,8 +261,10 @@ class _Walk:
             made = self.chain.run(mirrored, self.uniforms, gammas, wanted, coef[done:], record[done:])
             self.uniforms = self.uniforms[self.chain.used :]
             if self.alpha_prior is not None:
-                self._draw_alpha(*record[done])
+                before = self.alpha
+                self._draw_alpha(record[done, 0], record[done, 2])
                 alpha[done] = self.alpha
+                record[done, 2] *= self.alpha / before
             done += made
             if self.report is not None:
                 self.report(made)
@@ -256,7 +273,7 @@ class _Walk:
     def _gammas(self, n: int) -> FloatArray:
         return np.zeros(n) if self.start.shape is None else self.rng.standard_gamma(self.start.shape, n)
 
-    def _draw_alpha(self, variance: float, half: float, penalty: float) -> None:
+    def _draw_alpha(self, variance: float, penalty: float) -> None:
         """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
         shape, rate = self.alpha_prior
         posterior = self.posterior
@@ -305,12 +322,12 @@ def _mirrored_sweeps(paths: list[_Path]) -> int:
 
 
 def _log_density(posterior: ScaledPosterior, record: FloatArray, scale: FloatArray | float) -> FloatArray:
-    """Log density of (w, σ²) given y, up to a constant."""
+    """Log density of (w, σ²) given y and the scale of the penalty, up to a constant."""
     variance, half, penalty = np.moveaxis(record, -1, 0)
     b0 = posterior.prior[1]
     match posterior.noise.contract:
         case "known":
-            return -(half + penalty) / variance
+            return -(half + penalty) / variance - posterior.log_normalizer(variance, scale)
         case "plug-in":
             divisor = np.float64(posterior.sigma**2)
         case "sd-scaled":

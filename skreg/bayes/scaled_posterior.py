@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import erfcx
 
 from skreg.bayes.noise import NoiseModel
 from skreg.linear_model.energy import Energy
@@ -115,8 +115,7 @@ class ScaledPosterior:
         root = np.exp(0.5 * log_rate)
         total = -0.5 * self.n_penalized * log_rate
         for ratio, count in zip(*self.net_ratios, strict=True):
-            t = root * ratio
-            total = total + count * (log_ndtr(-t) + 0.5 * t * t)
+            total = total + count * np.log(erfcx(root * ratio / np.sqrt(2.0)))
         return total
 
     def to_data(self, w: FloatArray) -> FloatArray:
