@@ -175,15 +175,27 @@ def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
         )
     if target.noise.prior is None:
         return
-    a0, b0 = target.prior
-    saturated = target.noise.contract != "variance-scaled" and target.n_features >= target.degrees
-    if b0 == 0 and (problem.b_squared[0] == 0 or saturated):
+    # A prior that scales with σ keeps σ from zero, unless features without one fit y exactly. One of fixed
+    # scale does not: the likelihood is ‖r‖^−m then, and has too high a pole wherever r can be zero.
+    fixed = target.noise.contract == "plug-in"
+    if target.prior[1] == 0 and _is_fitted_exactly(problem, np.arange(problem.n_features) if fixed else free):
+        if problem.b_squared[0] == 0:
+            why = "a constant y"
+        else:
+            why = "features that fit y exactly" + ("" if fixed else " and are not penalised")
         raise ValueError(
-            "noise_prior=(0, 0) with "
-            + ("a constant y" if problem.b_squared[0] == 0 else "as many features as rows")
-            + " lets σ be zero: the posterior is not a distribution. Take (a0, b0) > 0, such as the default."
+            f"noise_prior=(0, 0) with {why} lets σ be zero: the posterior is not a distribution. "
+            "Take (a0, b0) > 0, such as the default."
         )
     if target.shape - 0.5 * free.size <= 0:
         raise ValueError(
             f"noise_prior=(0, 0) leaves σ undetermined by {energy.n_samples} rows: take (a0, b0) > 0."
         )
+
+
+def _is_fitted_exactly(problem: LeastSquares, index: NDArray[np.intp]) -> bool:
+    """Whether b is a combination of the columns `index`, to rounding."""
+    b = problem.b[:, 0]
+    columns = problem.columns(index)
+    left = b - columns @ np.linalg.lstsq(columns, b, rcond=None)[0] if index.size else b
+    return bool(left @ left <= _RANK**2 * problem.b_squared[0])

@@ -125,10 +125,10 @@ class OneCoefficient:
     """The posterior of a model of one coefficient: a quadrature over log σ², exact in w.
 
     `others`, if given, are further coefficients on a grid: values of shape (k, p − 1), and the one
-    coefficient is the last.
+    coefficient is the last. `log_weight` is the log density of log σ², up to a constant.
     """
 
-    def __init__(self, energy, noise, *, others=None, degrees=None, nodes=800):
+    def __init__(self, energy, noise, *, others=None, degrees=None, nodes=800, variance=None):
         A, b, m = centred(energy)
         m = m if degrees is None else degrees
         l1, l2 = strengths(energy, noise)
@@ -137,7 +137,7 @@ class OneCoefficient:
         a, half = A[:, -1], 0.5 * np.sum(rest**2, axis=1)
         if noise.prior is None:
             variance = np.array([noise.sigma**2])
-        else:
+        elif variance is None:
             centre = np.log((b @ b + 2 * noise.prior[1] + 1e-300) / (m + 1.0))
             variance = np.exp(centre + np.linspace(-12, 12, nodes))
         scale = divisor(noise, variance)
@@ -156,7 +156,7 @@ class OneCoefficient:
             size = np.abs(others[:, [j]])
             log_weight = log_weight - (l1[j] * size + 0.5 * l2[j] * size**2) / scale
         log_weight = log_weight + self.conditional.log_mass
-        self.variance = variance
+        self.variance, self.log_weight = variance, log_weight
         self.weight = np.exp(log_weight - logsumexp(log_weight))  # (k, nodes)
         self.others = others
 
