@@ -1841,12 +1841,10 @@ enum __pyx_t_5skreg_5bayes_8_kernels_Contract {
  * 
  * 
  * cdef struct Line:             # <<<<<<<<<<<<<<
- *     # Along w() = base + direction: r = half + slope + curvature,  l2 w = (q + (q + q))
- *     const double *base
+ *     # Along w + direction,  =   1: r = half + slope + curvature,  l2 w = (q + (q + q)).
+ *     # In , since near w the differences of what is large at the centre would be rounding.
 */
 struct __pyx_t_5skreg_5bayes_8_kernels_Line {
-  double const *base;
-  double const *base_state;
   double half;
   double slope;
   double curvature;
@@ -1860,7 +1858,7 @@ struct __pyx_t_5skreg_5bayes_8_kernels_Line {
   int still;
 };
 
-/* "skreg/bayes/_kernels.pyx":180
+/* "skreg/bayes/_kernels.pyx":179
  * 
  * 
  * @final             # <<<<<<<<<<<<<<
@@ -1892,10 +1890,8 @@ struct __pyx_obj_5skreg_5bayes_8_kernels_Chain {
   __Pyx_memviewslice inverse;
   __Pyx_memviewslice w;
   __Pyx_memviewslice state;
-  __Pyx_memviewslice base;
   __Pyx_memviewslice direction;
   __Pyx_memviewslice direction_state;
-  __Pyx_memviewslice zero;
   double variance;
   double half;
   double penalty;
@@ -1983,7 +1979,7 @@ struct __pyx_memoryviewslice_obj {
 
 
 
-/* "skreg/bayes/_kernels.pyx":180
+/* "skreg/bayes/_kernels.pyx":179
  * 
  * 
  * @final             # <<<<<<<<<<<<<<
@@ -2000,6 +1996,7 @@ struct __pyx_vtabstruct_5skreg_5bayes_8_kernels_Chain {
   double (*along)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
   double (*slice)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
   void (*stretch)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int);
+  double (*half_of)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
   void (*stretch_residual)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
   void (*move_along)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int);
   void (*draw_variance)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double);
@@ -2013,6 +2010,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int);
+static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_half_of(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int);
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double);
@@ -3630,6 +3628,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *__pyx_v_line, double __pyx_v_x); /* proto*/
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *__pyx_v_line, double __pyx_v_width); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_centre, int __pyx_v_h); /* proto*/
+static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_half_of(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_h); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h); /* proto*/
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, double __pyx_v_gamma); /* proto*/
@@ -3956,7 +3955,7 @@ namespace {
     PyObject *__pyx_slice[1];
     PyObject *__pyx_tuple[4];
     PyObject *__pyx_codeobj_tab[5];
-    PyObject *__pyx_string_tab[177];
+    PyObject *__pyx_string_tab[176];
     PyObject *__pyx_number_tab[5];
 /* #### Code section: module_state_contents ### */
 /* PyFrozenDict.module_state_decls */
@@ -4176,13 +4175,12 @@ static __pyx_mstatetype * const __pyx_mstate_global = &__pyx_mstate_global_stati
 #define __pyx_n_u_w __pyx_string_tab[167]
 #define __pyx_n_u_worst __pyx_string_tab[168]
 #define __pyx_n_u_x __pyx_string_tab[169]
-#define __pyx_n_u_zeros __pyx_string_tab[170]
-#define __pyx_n_b_O __pyx_string_tab[171]
-#define __pyx_kp_b_pyx_t_5scipy_6linalg_11cython __pyx_string_tab[172]
-#define __pyx_kp_b_iso88591_Q __pyx_string_tab[173]
-#define __pyx_kp_b_iso88591_A_4xs_3at_a_uBiq __pyx_string_tab[174]
-#define __pyx_kp_b_iso88591_A_81E_4wa_a_A_Zq_7_5_a_G1_Kq_q_q __pyx_string_tab[175]
-#define __pyx_kp_b_iso88591_A_2Zs_c_2Rq_z_Kt81HAT_U_1_4vRvRx __pyx_string_tab[176]
+#define __pyx_n_b_O __pyx_string_tab[170]
+#define __pyx_kp_b_pyx_t_5scipy_6linalg_11cython __pyx_string_tab[171]
+#define __pyx_kp_b_iso88591_Q __pyx_string_tab[172]
+#define __pyx_kp_b_iso88591_A_4xs_3at_a_uBiq __pyx_string_tab[173]
+#define __pyx_kp_b_iso88591_A_81E_4wa_a_A_Zq_7_5_a_G1_Kq_q_q __pyx_string_tab[174]
+#define __pyx_kp_b_iso88591_A_2Zs_c_2Rq_z_Kt81HAT_U_1_4vRvRx __pyx_string_tab[175]
 #define __pyx_float_0_5 __pyx_number_tab[0]
 #define __pyx_int_0 __pyx_number_tab[1]
 #define __pyx_int_neg_1 __pyx_number_tab[2]
@@ -4218,7 +4216,7 @@ static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
   for (int i=0; i<1; ++i) { Py_CLEAR(clear_module_state->__pyx_slice[i]); }
   for (int i=0; i<4; ++i) { Py_CLEAR(clear_module_state->__pyx_tuple[i]); }
   for (int i=0; i<5; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<177; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<176; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
   for (int i=0; i<5; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_clear_contents ### */
 /* CommonTypesMetaclass.module_state_clear */
@@ -4258,7 +4256,7 @@ static CYTHON_SMALL_CODE int __pyx_m_traverse(PyObject *m, visitproc visit, void
   for (int i=0; i<1; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_slice[i]); }
   for (int i=0; i<4; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_tuple[i]); }
   for (int i=0; i<5; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
-  for (int i=0; i<177; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
+  for (int i=0; i<176; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
   for (int i=0; i<5; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_traverse_contents ### */
 /* CommonTypesMetaclass.module_state_traverse */
@@ -20136,7 +20134,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_site(double __pyx_v_
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":198
+/* "skreg/bayes/_kernels.pyx":197
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took
  * 
  *     def __init__(             # <<<<<<<<<<<<<<
@@ -20201,20 +20199,20 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_matrix,&__pyx_mstate_global->__pyx_n_u_rows,&__pyx_mstate_global->__pyx_n_u_curvature,&__pyx_mstate_global->__pyx_n_u_l1,&__pyx_mstate_global->__pyx_n_u_l2,&__pyx_mstate_global->__pyx_n_u_positive,&__pyx_mstate_global->__pyx_n_u_contract,&__pyx_mstate_global->__pyx_n_u_shape,&__pyx_mstate_global->__pyx_n_u_scale,&__pyx_mstate_global->__pyx_n_u_prior_variance,&__pyx_mstate_global->__pyx_n_u_n_penalized,&__pyx_mstate_global->__pyx_n_u_net_ratio,&__pyx_mstate_global->__pyx_n_u_net_count,&__pyx_mstate_global->__pyx_n_u_centres,&__pyx_mstate_global->__pyx_n_u_centre_states,&__pyx_mstate_global->__pyx_n_u_centre_half,&__pyx_mstate_global->__pyx_n_u_inverse,&__pyx_mstate_global->__pyx_n_u_rank,&__pyx_mstate_global->__pyx_n_u_w,&__pyx_mstate_global->__pyx_n_u_variance,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL_TPNEW(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 198, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 197, __pyx_L3_error)
     if (likely(__pyx_kwds_len > 0)) {
       switch (__pyx_nargs) {
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, 0, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 198, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, 0, __pyx_kwds_len, "__init__", 0) < (0)) __PYX_ERR(0, 197, __pyx_L3_error)
       for (Py_ssize_t i = 0; i < 20; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseKeywordRequired("__init__", *(__pyx_pyargnames[i - 0])); __PYX_ERR(0, 198, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseKeywordRequired("__init__", *(__pyx_pyargnames[i - 0])); __PYX_ERR(0, 197, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 0)) {
       goto __pyx_L5_argtuple_error;
     } else {
-      __Pyx_RaiseKeywordRequired("__init__", __pyx_mstate_global->__pyx_n_u_matrix); __PYX_ERR(0, 198, __pyx_L3_error)
+      __Pyx_RaiseKeywordRequired("__init__", __pyx_mstate_global->__pyx_n_u_matrix); __PYX_ERR(0, 197, __pyx_L3_error)
     }
     __pyx_v_matrix = values[0];
     __pyx_v_rows = values[1];
@@ -20239,7 +20237,7 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("__init__", 1, 0, 0, __pyx_nargs); __PYX_ERR(0, 198, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("__init__", 1, 0, 0, __pyx_nargs); __PYX_ERR(0, 197, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -20289,31 +20287,31 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("__init__", 0);
 
-  /* "skreg/bayes/_kernels.pyx":202
+  /* "skreg/bayes/_kernels.pyx":201
  *         net_ratio, net_count, centres, centre_states, centre_half, inverse, rank, w, variance,
  *     ):
  *         self.inverse, self.rank = inverse, rank             # <<<<<<<<<<<<<<
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive
 */
-  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_inverse, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
-  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_v_rank); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_1 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_inverse, 0); if (unlikely(!__pyx_t_1.memview)) __PYX_ERR(0, 201, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_v_rank); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 201, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->inverse, 0);
   __pyx_v_self->inverse = __pyx_t_1;
   __pyx_t_1.memview = NULL;
   __pyx_t_1.data = NULL;
   __pyx_v_self->rank = __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":203
+  /* "skreg/bayes/_kernels.pyx":202
  *     ):
  *         self.inverse, self.rank = inverse, rank
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature             # <<<<<<<<<<<<<<
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale
 */
-  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_matrix, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_rows); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_curvature, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_3 = __Pyx_PyObject_to_MemoryviewSlice_dcd__double__const__(__pyx_v_matrix, 0); if (unlikely(!__pyx_t_3.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_rows); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 202, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_curvature, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 202, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->matrix, 0);
   __pyx_v_self->matrix = __pyx_t_3;
   __pyx_t_3.memview = NULL;
@@ -20324,16 +20322,16 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_5.memview = NULL;
   __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":204
+  /* "skreg/bayes/_kernels.pyx":203
  *         self.inverse, self.rank = inverse, rank
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive             # <<<<<<<<<<<<<<
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
 */
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l1, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l2, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 204, __pyx_L1_error)
-  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_positive); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l1, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_l2, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 203, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_PyObject_IsTrue(__pyx_v_positive); if (unlikely((__pyx_t_4 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 203, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->l1, 0);
   __pyx_v_self->l1 = __pyx_t_5;
   __pyx_t_5.memview = NULL;
@@ -20344,44 +20342,44 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_6.data = NULL;
   __pyx_v_self->positive = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":205
+  /* "skreg/bayes/_kernels.pyx":204
  *         self.matrix, self.rows, self.curvature = matrix, rows, curvature
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale             # <<<<<<<<<<<<<<
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count
 */
-  __pyx_t_7 = ((enum __pyx_t_5skreg_5bayes_8_kernels_Contract)__Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(__pyx_v_contract)); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
-  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_shape); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
-  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_scale); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
+  __pyx_t_7 = ((enum __pyx_t_5skreg_5bayes_8_kernels_Contract)__Pyx_PyLong_As_enum____pyx_t_5skreg_5bayes_8_kernels_Contract(__pyx_v_contract)); if (unlikely(PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_shape); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
+  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_scale); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 204, __pyx_L1_error)
   __pyx_v_self->contract = __pyx_t_7;
   __pyx_v_self->shape = __pyx_t_8;
   __pyx_v_self->scale = __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":206
+  /* "skreg/bayes/_kernels.pyx":205
  *         self.l1, self.l2, self.positive = l1, l2, positive
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized             # <<<<<<<<<<<<<<
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
 */
-  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_prior_variance); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 206, __pyx_L1_error)
-  __pyx_t_10 = __Pyx_PyNumber_Multiply_float_object(__pyx_mstate_global->__pyx_float_0_5, __pyx_v_n_penalized); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_9 = __Pyx_PyFloat_AsDouble(__pyx_v_prior_variance); if (unlikely((__pyx_t_9 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyNumber_Multiply_float_object(__pyx_mstate_global->__pyx_float_0_5, __pyx_v_n_penalized); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 205, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
-  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_t_10); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_t_10); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 205, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   __pyx_v_self->prior_variance = __pyx_t_9;
   __pyx_v_self->half_penalized = __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":207
+  /* "skreg/bayes/_kernels.pyx":206
  *         self.contract, self.shape, self.scale = contract, shape, scale
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count             # <<<<<<<<<<<<<<
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
 */
-  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_ratio, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_count, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_6 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_ratio, 0); if (unlikely(!__pyx_t_6.memview)) __PYX_ERR(0, 206, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_net_count, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 206, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->net_ratio, 0);
   __pyx_v_self->net_ratio = __pyx_t_6;
   __pyx_t_6.memview = NULL;
@@ -20391,16 +20389,16 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_5.memview = NULL;
   __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":208
+  /* "skreg/bayes/_kernels.pyx":207
  *         self.prior_variance, self.half_penalized = prior_variance, 0.5 * n_penalized
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half             # <<<<<<<<<<<<<<
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance
 */
-  __pyx_t_11 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centres, 0); if (unlikely(!__pyx_t_11.memview)) __PYX_ERR(0, 208, __pyx_L1_error)
-  __pyx_t_12 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centre_states, 0); if (unlikely(!__pyx_t_12.memview)) __PYX_ERR(0, 208, __pyx_L1_error)
-  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_centre_half, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 208, __pyx_L1_error)
+  __pyx_t_11 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centres, 0); if (unlikely(!__pyx_t_11.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_12 = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double__const__(__pyx_v_centre_states, 0); if (unlikely(!__pyx_t_12.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
+  __pyx_t_5 = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(__pyx_v_centre_half, 0); if (unlikely(!__pyx_t_5.memview)) __PYX_ERR(0, 207, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->centres, 0);
   __pyx_v_self->centres = __pyx_t_11;
   __pyx_t_11.memview = NULL;
@@ -20414,41 +20412,41 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_5.memview = NULL;
   __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":209
+  /* "skreg/bayes/_kernels.pyx":208
  *         self.net_ratio, self.net_count = net_ratio, net_count
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]             # <<<<<<<<<<<<<<
  *         self.w, self.variance = np.array(w), variance
  *         self.state, self.direction_state = np.empty((2, self.size))
 */
-  __pyx_t_10 = __Pyx_PyObject_GetAttrStr(__pyx_v_curvature, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_PyObject_GetAttrStr(__pyx_v_curvature, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
-  __pyx_t_13 = __Pyx_GetItemInt(__pyx_t_10, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_13 = __Pyx_GetItemInt(__pyx_t_10, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_t_13); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_2 = __Pyx_PyLong_As_int(__pyx_t_13); if (unlikely((__pyx_t_2 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_v_matrix, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_13 = __Pyx_PyObject_GetAttrStr(__pyx_v_matrix, __pyx_mstate_global->__pyx_n_u_shape); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
-  __pyx_t_10 = __Pyx_GetItemInt(__pyx_t_13, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_10 = __Pyx_GetItemInt(__pyx_t_13, 0, long, 1, __Pyx_PyLong_From_long, 0, 0, 1, __Pyx_ReferenceSharing_OwnStrongReference); if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_10);
   __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __pyx_t_14 = __Pyx_PyLong_As_int(__pyx_t_10); if (unlikely((__pyx_t_14 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
+  __pyx_t_14 = __Pyx_PyLong_As_int(__pyx_t_10); if (unlikely((__pyx_t_14 == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 208, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   __pyx_v_self->p = __pyx_t_2;
   __pyx_v_self->size = __pyx_t_14;
 
-  /* "skreg/bayes/_kernels.pyx":210
+  /* "skreg/bayes/_kernels.pyx":209
  *         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance             # <<<<<<<<<<<<<<
  *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.base, self.direction = np.empty((2, self.p))
+ *         self.direction = np.empty(self.p)
 */
   __pyx_t_13 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_array); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_array); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_16);
   __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
   __pyx_t_17 = 1;
@@ -20468,40 +20466,40 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_16, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 210, __pyx_L1_error)
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 209, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 209, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_variance); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 210, __pyx_L1_error)
+  __pyx_t_8 = __Pyx_PyFloat_AsDouble(__pyx_v_variance); if (unlikely((__pyx_t_8 == (double)-1) && PyErr_Occurred())) __PYX_ERR(0, 209, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->w, 0);
   __pyx_v_self->w = __pyx_t_18;
   __pyx_t_18.memview = NULL;
   __pyx_t_18.data = NULL;
   __pyx_v_self->variance = __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":211
+  /* "skreg/bayes/_kernels.pyx":210
  *         self.p, self.size = curvature.shape[0], matrix.shape[0]
  *         self.w, self.variance = np.array(w), variance
  *         self.state, self.direction_state = np.empty((2, self.size))             # <<<<<<<<<<<<<<
- *         self.base, self.direction = np.empty((2, self.p))
- *         self.zero = np.zeros(self.size)
+ *         self.direction = np.empty(self.p)
+ *         self.refresh()
 */
   __pyx_t_16 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
-  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_15 = __Pyx_PyObject_GetAttrStr(__pyx_t_13, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
   __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __pyx_t_13 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_13 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_13);
-  __pyx_t_19 = PyTuple_New(2); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_19 = PyTuple_New(2); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_19);
   __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
   __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 210, __pyx_L1_error);
   __Pyx_GIVEREF(__pyx_t_13);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 1, __pyx_t_13) != (0)) __PYX_ERR(0, 211, __pyx_L1_error);
+  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_19, 1, __pyx_t_13) != (0)) __PYX_ERR(0, 210, __pyx_L1_error);
   __pyx_t_13 = 0;
   __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
@@ -20521,7 +20519,7 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __Pyx_XDECREF(__pyx_t_16); __pyx_t_16 = 0;
     __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
     __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 211, __pyx_L1_error)
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 210, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
   if ((likely(PyTuple_CheckExact(__pyx_t_10))) || (PyList_CheckExact(__pyx_t_10))) {
@@ -20530,7 +20528,7 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     if (unlikely(size != 2)) {
       if (size > 2) __Pyx_RaiseTooManyValuesError(2);
       else if (size >= 0) __Pyx_RaiseNeedMoreValuesError(size);
-      __PYX_ERR(0, 211, __pyx_L1_error)
+      __PYX_ERR(0, 210, __pyx_L1_error)
     }
     #if CYTHON_ASSUME_SAFE_MACROS && !CYTHON_AVOID_BORROWED_REFS
     if (likely(PyTuple_CheckExact(sequence))) {
@@ -20540,22 +20538,22 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
       __Pyx_INCREF(__pyx_t_19);
     } else {
       __pyx_t_15 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+      if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
       __Pyx_XGOTREF(__pyx_t_15);
       __pyx_t_19 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+      if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
       __Pyx_XGOTREF(__pyx_t_19);
     }
     #else
-    __pyx_t_15 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __pyx_t_15 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 210, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_15);
-    __pyx_t_19 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __pyx_t_19 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 210, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_19);
     #endif
     __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
   } else {
     Py_ssize_t index = -1;
-    __pyx_t_16 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 211, __pyx_L1_error)
+    __pyx_t_16 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 210, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_16);
     __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
     __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_16);
@@ -20563,7 +20561,7 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __Pyx_GOTREF(__pyx_t_15);
     index = 1; __pyx_t_19 = __pyx_t_20(__pyx_t_16); if (unlikely(!__pyx_t_19)) goto __pyx_L3_unpacking_failed;
     __Pyx_GOTREF(__pyx_t_19);
-    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_16), 2) < (0)) __PYX_ERR(0, 211, __pyx_L1_error)
+    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_16), 2) < (0)) __PYX_ERR(0, 210, __pyx_L1_error)
     __pyx_t_20 = NULL;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
     goto __pyx_L4_unpacking_done;
@@ -20571,12 +20569,12 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
     __pyx_t_20 = NULL;
     if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
-    __PYX_ERR(0, 211, __pyx_L1_error)
+    __PYX_ERR(0, 210, __pyx_L1_error)
     __pyx_L4_unpacking_done:;
   }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_15, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_19, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_19, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 210, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
   __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->state, 0);
   __pyx_v_self->state = __pyx_t_18;
@@ -20587,29 +20585,21 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   __pyx_t_21.memview = NULL;
   __pyx_t_21.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":212
+  /* "skreg/bayes/_kernels.pyx":211
  *         self.w, self.variance = np.array(w), variance
  *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.base, self.direction = np.empty((2, self.p))             # <<<<<<<<<<<<<<
- *         self.zero = np.zeros(self.size)
+ *         self.direction = np.empty(self.p)             # <<<<<<<<<<<<<<
  *         self.refresh()
+ * 
 */
   __pyx_t_19 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __Pyx_GetModuleGlobalName(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __pyx_t_16 = __Pyx_PyObject_GetAttrStr(__pyx_t_15, __pyx_mstate_global->__pyx_n_u_empty); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 211, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_16);
   __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
-  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_self->p); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 212, __pyx_L1_error)
+  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_self->p); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 211, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
-  __pyx_t_13 = PyTuple_New(2); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 212, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_13);
-  __Pyx_INCREF(__pyx_mstate_global->__pyx_int_2);
-  __Pyx_GIVEREF(__pyx_mstate_global->__pyx_int_2);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 0, __pyx_mstate_global->__pyx_int_2) != (0)) __PYX_ERR(0, 212, __pyx_L1_error);
-  __Pyx_GIVEREF(__pyx_t_15);
-  if (__Pyx_PyTuple_SET_ITEM(__pyx_t_13, 1, __pyx_t_15) != (0)) __PYX_ERR(0, 212, __pyx_L1_error);
-  __pyx_t_15 = 0;
   __pyx_t_17 = 1;
   #if CYTHON_UNPACK_METHODS
   if (unlikely(PyMethod_Check(__pyx_t_16))) {
@@ -20623,130 +20613,31 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   }
   #endif
   {
-    PyObject *__pyx_callargs[2] = {__pyx_t_19, __pyx_t_13};
+    PyObject *__pyx_callargs[2] = {__pyx_t_19, __pyx_t_15};
     __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_16, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
     __Pyx_XDECREF(__pyx_t_19); __pyx_t_19 = 0;
-    __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
+    __Pyx_DECREF(__pyx_t_15); __pyx_t_15 = 0;
     __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 212, __pyx_L1_error)
+    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 211, __pyx_L1_error)
     __Pyx_GOTREF(__pyx_t_10);
   }
-  if ((likely(PyTuple_CheckExact(__pyx_t_10))) || (PyList_CheckExact(__pyx_t_10))) {
-    PyObject* sequence = __pyx_t_10;
-    Py_ssize_t size = __Pyx_PySequence_SIZE(sequence);
-    if (unlikely(size != 2)) {
-      if (size > 2) __Pyx_RaiseTooManyValuesError(2);
-      else if (size >= 0) __Pyx_RaiseNeedMoreValuesError(size);
-      __PYX_ERR(0, 212, __pyx_L1_error)
-    }
-    #if CYTHON_ASSUME_SAFE_MACROS && !CYTHON_AVOID_BORROWED_REFS
-    if (likely(PyTuple_CheckExact(sequence))) {
-      __pyx_t_16 = PyTuple_GET_ITEM(sequence, 0);
-      __Pyx_INCREF(__pyx_t_16);
-      __pyx_t_13 = PyTuple_GET_ITEM(sequence, 1);
-      __Pyx_INCREF(__pyx_t_13);
-    } else {
-      __pyx_t_16 = __Pyx_PyList_GET_ITEM_REF(sequence, 0, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_16);
-      __pyx_t_13 = __Pyx_PyList_GET_ITEM_REF(sequence, 1, __Pyx_ReferenceSharing_SharedReference);
-      if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 212, __pyx_L1_error)
-      __Pyx_XGOTREF(__pyx_t_13);
-    }
-    #else
-    __pyx_t_16 = __Pyx_PySequence_ITEM(sequence, 0); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_16);
-    __pyx_t_13 = __Pyx_PySequence_ITEM(sequence, 1); if (unlikely(!__pyx_t_13)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_13);
-    #endif
-    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  } else {
-    Py_ssize_t index = -1;
-    __pyx_t_19 = PyObject_GetIter(__pyx_t_10); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_19);
-    __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-    __pyx_t_20 = (CYTHON_COMPILING_IN_LIMITED_API) ? PyIter_Next : __Pyx_PyObject_GetIterNextFunc(__pyx_t_19);
-    index = 0; __pyx_t_16 = __pyx_t_20(__pyx_t_19); if (unlikely(!__pyx_t_16)) goto __pyx_L5_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_16);
-    index = 1; __pyx_t_13 = __pyx_t_20(__pyx_t_19); if (unlikely(!__pyx_t_13)) goto __pyx_L5_unpacking_failed;
-    __Pyx_GOTREF(__pyx_t_13);
-    if (__Pyx_IternextUnpackEndCheck(__pyx_t_20(__pyx_t_19), 2) < (0)) __PYX_ERR(0, 212, __pyx_L1_error)
-    __pyx_t_20 = NULL;
-    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
-    goto __pyx_L6_unpacking_done;
-    __pyx_L5_unpacking_failed:;
-    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
-    __pyx_t_20 = NULL;
-    if (__Pyx_IterFinish() == 0) __Pyx_RaiseNeedMoreValuesError(index);
-    __PYX_ERR(0, 212, __pyx_L1_error)
-    __pyx_L6_unpacking_done:;
-  }
-  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_16, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 212, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_13, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 212, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_13); __pyx_t_13 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->base, 0);
-  __pyx_v_self->base = __pyx_t_21;
+  __pyx_t_21 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_21.memview)) __PYX_ERR(0, 211, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
+  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction, 0);
+  __pyx_v_self->direction = __pyx_t_21;
   __pyx_t_21.memview = NULL;
   __pyx_t_21.data = NULL;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->direction, 0);
-  __pyx_v_self->direction = __pyx_t_18;
-  __pyx_t_18.memview = NULL;
-  __pyx_t_18.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":213
+  /* "skreg/bayes/_kernels.pyx":212
  *         self.state, self.direction_state = np.empty((2, self.size))
- *         self.base, self.direction = np.empty((2, self.p))
- *         self.zero = np.zeros(self.size)             # <<<<<<<<<<<<<<
- *         self.refresh()
- * 
-*/
-  __pyx_t_13 = NULL;
-  __Pyx_GetModuleGlobalName(__pyx_t_16, __pyx_mstate_global->__pyx_n_u_np); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_16);
-  __pyx_t_19 = __Pyx_PyObject_GetAttrStr(__pyx_t_16, __pyx_mstate_global->__pyx_n_u_zeros); if (unlikely(!__pyx_t_19)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_19);
-  __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-  __pyx_t_16 = __Pyx_PyLong_From_int(__pyx_v_self->size); if (unlikely(!__pyx_t_16)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_GOTREF(__pyx_t_16);
-  __pyx_t_17 = 1;
-  #if CYTHON_UNPACK_METHODS
-  if (unlikely(PyMethod_Check(__pyx_t_19))) {
-    __pyx_t_13 = PyMethod_GET_SELF(__pyx_t_19);
-    assert(__pyx_t_13);
-    PyObject* __pyx__function = PyMethod_GET_FUNCTION(__pyx_t_19);
-    __Pyx_INCREF(__pyx_t_13);
-    __Pyx_INCREF(__pyx__function);
-    __Pyx_DECREF_SET(__pyx_t_19, __pyx__function);
-    __pyx_t_17 = 0;
-  }
-  #endif
-  {
-    PyObject *__pyx_callargs[2] = {__pyx_t_13, __pyx_t_16};
-    __pyx_t_10 = __Pyx_PyObject_FastCall((PyObject*)__pyx_t_19, __pyx_callargs+__pyx_t_17, (2-__pyx_t_17) | (__pyx_t_17*__Pyx_PY_VECTORCALL_ARGUMENTS_OFFSET));
-    __Pyx_XDECREF(__pyx_t_13); __pyx_t_13 = 0;
-    __Pyx_DECREF(__pyx_t_16); __pyx_t_16 = 0;
-    __Pyx_DECREF(__pyx_t_19); __pyx_t_19 = 0;
-    if (unlikely(!__pyx_t_10)) __PYX_ERR(0, 213, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_10);
-  }
-  __pyx_t_18 = __Pyx_PyObject_to_MemoryviewSlice_dc_double(__pyx_t_10, PyBUF_WRITABLE); if (unlikely(!__pyx_t_18.memview)) __PYX_ERR(0, 213, __pyx_L1_error)
-  __Pyx_DECREF(__pyx_t_10); __pyx_t_10 = 0;
-  __PYX_XCLEAR_MEMVIEW(&__pyx_v_self->zero, 0);
-  __pyx_v_self->zero = __pyx_t_18;
-  __pyx_t_18.memview = NULL;
-  __pyx_t_18.data = NULL;
-
-  /* "skreg/bayes/_kernels.pyx":214
- *         self.base, self.direction = np.empty((2, self.p))
- *         self.zero = np.zeros(self.size)
+ *         self.direction = np.empty(self.p)
  *         self.refresh()             # <<<<<<<<<<<<<<
  * 
  *     def run(
 */
   __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-  /* "skreg/bayes/_kernels.pyx":198
+  /* "skreg/bayes/_kernels.pyx":197
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took
  * 
  *     def __init__(             # <<<<<<<<<<<<<<
@@ -20779,7 +20670,7 @@ static int __pyx_pf_5skreg_5bayes_8_kernels_5Chain___init__(struct __pyx_obj_5sk
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":216
+/* "skreg/bayes/_kernels.pyx":214
  *         self.refresh()
  * 
  *     def run(             # <<<<<<<<<<<<<<
@@ -20832,67 +20723,67 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
   {
     PyObject ** const __pyx_pyargnames[] = {&__pyx_mstate_global->__pyx_n_u_mirrored,&__pyx_mstate_global->__pyx_n_u_uniforms,&__pyx_mstate_global->__pyx_n_u_gammas,&__pyx_mstate_global->__pyx_n_u_n_draws,&__pyx_mstate_global->__pyx_n_u_coef,&__pyx_mstate_global->__pyx_n_u_record,0};
     const Py_ssize_t __pyx_kwds_len = (__pyx_kwds) ? __Pyx_NumKwargs_FASTCALL(__pyx_kwds) : 0;
-    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 216, __pyx_L3_error)
+    if (unlikely(__pyx_kwds_len < 0)) __PYX_ERR(0, 214, __pyx_L3_error)
     if (__pyx_kwds_len > 0) {
       switch (__pyx_nargs) {
         case  6:
         values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 214, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  5:
         values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 214, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  4:
         values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 214, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  3:
         values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 214, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  2:
         values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 214, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  1:
         values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+        if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 214, __pyx_L3_error)
         CYTHON_FALLTHROUGH;
         case  0: break;
         default: goto __pyx_L5_argtuple_error;
       }
       const Py_ssize_t kwd_pos_args = __pyx_nargs;
-      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "run", 0) < (0)) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (__Pyx_ParseKeywords(__pyx_kwds, __pyx_kwvalues, __pyx_pyargnames, 0, values, kwd_pos_args, __pyx_kwds_len, "run", 0) < (0)) __PYX_ERR(0, 214, __pyx_L3_error)
       for (Py_ssize_t i = __pyx_nargs; i < 6; i++) {
-        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, i); __PYX_ERR(0, 216, __pyx_L3_error) }
+        if (unlikely(!values[i])) { __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, i); __PYX_ERR(0, 214, __pyx_L3_error) }
       }
     } else if (unlikely(__pyx_nargs != 6)) {
       goto __pyx_L5_argtuple_error;
     } else {
       values[0] = __Pyx_ArgRef_FASTCALL(__pyx_args, 0);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[0])) __PYX_ERR(0, 214, __pyx_L3_error)
       values[1] = __Pyx_ArgRef_FASTCALL(__pyx_args, 1);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[1])) __PYX_ERR(0, 214, __pyx_L3_error)
       values[2] = __Pyx_ArgRef_FASTCALL(__pyx_args, 2);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[2])) __PYX_ERR(0, 214, __pyx_L3_error)
       values[3] = __Pyx_ArgRef_FASTCALL(__pyx_args, 3);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[3])) __PYX_ERR(0, 214, __pyx_L3_error)
       values[4] = __Pyx_ArgRef_FASTCALL(__pyx_args, 4);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[4])) __PYX_ERR(0, 214, __pyx_L3_error)
       values[5] = __Pyx_ArgRef_FASTCALL(__pyx_args, 5);
-      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 216, __pyx_L3_error)
+      if (!CYTHON_ASSUME_SAFE_MACROS && unlikely(!values[5])) __PYX_ERR(0, 214, __pyx_L3_error)
     }
-    __pyx_v_mirrored = __Pyx_PyLong_As_int(values[0]); if (unlikely((__pyx_v_mirrored == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_uniforms = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[1], 0); if (unlikely(!__pyx_v_uniforms.memview)) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_gammas = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[2], 0); if (unlikely(!__pyx_v_gammas.memview)) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_n_draws = __Pyx_PyLong_As_int(values[3]); if (unlikely((__pyx_v_n_draws == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 217, __pyx_L3_error)
-    __pyx_v_coef = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[4], PyBUF_WRITABLE); if (unlikely(!__pyx_v_coef.memview)) __PYX_ERR(0, 218, __pyx_L3_error)
-    __pyx_v_record = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[5], PyBUF_WRITABLE); if (unlikely(!__pyx_v_record.memview)) __PYX_ERR(0, 218, __pyx_L3_error)
+    __pyx_v_mirrored = __Pyx_PyLong_As_int(values[0]); if (unlikely((__pyx_v_mirrored == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 215, __pyx_L3_error)
+    __pyx_v_uniforms = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[1], 0); if (unlikely(!__pyx_v_uniforms.memview)) __PYX_ERR(0, 215, __pyx_L3_error)
+    __pyx_v_gammas = __Pyx_PyObject_to_MemoryviewSlice_dc_double__const__(values[2], 0); if (unlikely(!__pyx_v_gammas.memview)) __PYX_ERR(0, 215, __pyx_L3_error)
+    __pyx_v_n_draws = __Pyx_PyLong_As_int(values[3]); if (unlikely((__pyx_v_n_draws == (int)-1) && PyErr_Occurred())) __PYX_ERR(0, 215, __pyx_L3_error)
+    __pyx_v_coef = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[4], PyBUF_WRITABLE); if (unlikely(!__pyx_v_coef.memview)) __PYX_ERR(0, 216, __pyx_L3_error)
+    __pyx_v_record = __Pyx_PyObject_to_MemoryviewSlice_d_dc_double(values[5], PyBUF_WRITABLE); if (unlikely(!__pyx_v_record.memview)) __PYX_ERR(0, 216, __pyx_L3_error)
   }
   goto __pyx_L6_skip;
   __pyx_L5_argtuple_error:;
-  __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, __pyx_nargs); __PYX_ERR(0, 216, __pyx_L3_error)
+  __Pyx_RaiseArgtupleInvalid("run", 1, 6, 6, __pyx_nargs); __PYX_ERR(0, 214, __pyx_L3_error)
   __pyx_L6_skip:;
   goto __pyx_L4_argument_unpacking_done;
   __pyx_L3_error:;
@@ -20951,7 +20842,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("run", 0);
 
-  /* "skreg/bayes/_kernels.pyx":225
+  /* "skreg/bayes/_kernels.pyx":223
  *         draw of . `record` takes , r and the penalty of each.
  *         """
  *         cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)             # <<<<<<<<<<<<<<
@@ -20960,7 +20851,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
   __pyx_v_worst = ((1 + __pyx_v_mirrored) * (__pyx_v_self->p + (4 * __pyx_v_5skreg_5bayes_8_kernels_SLICE_UNIFORMS)));
 
-  /* "skreg/bayes/_kernels.pyx":226
+  /* "skreg/bayes/_kernels.pyx":224
  *         """
  *         cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)
  *         cdef int i, k, gamma = 0, done = 0             # <<<<<<<<<<<<<<
@@ -20970,7 +20861,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   __pyx_v_gamma = 0;
   __pyx_v_done = 0;
 
-  /* "skreg/bayes/_kernels.pyx":227
+  /* "skreg/bayes/_kernels.pyx":225
  *         cdef Py_ssize_t worst = (1 + mirrored) * (self.p + 4 * SLICE_UNIFORMS)
  *         cdef int i, k, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0             # <<<<<<<<<<<<<<
@@ -20985,7 +20876,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
   __pyx_v_self->uniforms = __pyx_t_2;
   __pyx_v_self->used = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":228
+  /* "skreg/bayes/_kernels.pyx":226
  *         cdef int i, k, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:             # <<<<<<<<<<<<<<
@@ -20998,7 +20889,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
       __Pyx_FastGIL_Remember();
       /*try:*/ {
 
-        /* "skreg/bayes/_kernels.pyx":229
+        /* "skreg/bayes/_kernels.pyx":227
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:
  *             for i in range(n_draws):             # <<<<<<<<<<<<<<
@@ -21012,7 +20903,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
         for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
           __pyx_v_i = __pyx_t_6;
 
-          /* "skreg/bayes/_kernels.pyx":230
+          /* "skreg/bayes/_kernels.pyx":228
  *         with nogil:
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:             # <<<<<<<<<<<<<<
@@ -21024,7 +20915,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           if (__pyx_t_7) {
 
 
-            /* "skreg/bayes/_kernels.pyx":231
+            /* "skreg/bayes/_kernels.pyx":229
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:
  *                     break             # <<<<<<<<<<<<<<
@@ -21033,7 +20924,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             goto __pyx_L7_break;
 
-            /* "skreg/bayes/_kernels.pyx":230
+            /* "skreg/bayes/_kernels.pyx":228
  *         with nogil:
  *             for i in range(n_draws):
  *                 if self.used + worst > uniforms.shape[0]:             # <<<<<<<<<<<<<<
@@ -21042,7 +20933,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           }
 
-          /* "skreg/bayes/_kernels.pyx":232
+          /* "skreg/bayes/_kernels.pyx":230
  *                 if self.used + worst > uniforms.shape[0]:
  *                     break
  *                 for k in range(1 + mirrored):             # <<<<<<<<<<<<<<
@@ -21056,7 +20947,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
             __pyx_v_k = __pyx_t_10;
 
-            /* "skreg/bayes/_kernels.pyx":233
+            /* "skreg/bayes/_kernels.pyx":231
  *                     break
  *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)             # <<<<<<<<<<<<<<
@@ -21065,7 +20956,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(__pyx_v_self, (__pyx_v_k > 0));
 
-            /* "skreg/bayes/_kernels.pyx":234
+            /* "skreg/bayes/_kernels.pyx":232
  *                 for k in range(1 + mirrored):
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)             # <<<<<<<<<<<<<<
@@ -21074,7 +20965,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(__pyx_v_self, 0, __pyx_v_k);
 
-            /* "skreg/bayes/_kernels.pyx":235
+            /* "skreg/bayes/_kernels.pyx":233
  *                     self.sweep(k > 0)
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)             # <<<<<<<<<<<<<<
@@ -21083,7 +20974,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(__pyx_v_self, 1, __pyx_v_k);
 
-            /* "skreg/bayes/_kernels.pyx":236
+            /* "skreg/bayes/_kernels.pyx":234
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)
  *                     if self.inverse.shape[0] > 0:             # <<<<<<<<<<<<<<
@@ -21095,7 +20986,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
             if (__pyx_t_7) {
 
 
-              /* "skreg/bayes/_kernels.pyx":237
+              /* "skreg/bayes/_kernels.pyx":235
  *                     self.stretch(1, k)
  *                     if self.inverse.shape[0] > 0:
  *                         self.stretch_residual(k)             # <<<<<<<<<<<<<<
@@ -21104,7 +20995,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
               __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(__pyx_v_self, __pyx_v_k);
 
-              /* "skreg/bayes/_kernels.pyx":236
+              /* "skreg/bayes/_kernels.pyx":234
  *                     self.stretch(0, k)
  *                     self.stretch(1, k)
  *                     if self.inverse.shape[0] > 0:             # <<<<<<<<<<<<<<
@@ -21113,7 +21004,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             }
 
-            /* "skreg/bayes/_kernels.pyx":238
+            /* "skreg/bayes/_kernels.pyx":236
  *                     if self.inverse.shape[0] > 0:
  *                         self.stretch_residual(k)
  *                     self.draw_variance(gammas[gamma])             # <<<<<<<<<<<<<<
@@ -21123,7 +21014,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
             __pyx_t_1 = __pyx_v_gamma;
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(__pyx_v_self, (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_gammas.data) + __pyx_t_1)) ))));
 
-            /* "skreg/bayes/_kernels.pyx":239
+            /* "skreg/bayes/_kernels.pyx":237
  *                         self.stretch_residual(k)
  *                     self.draw_variance(gammas[gamma])
  *                     gamma += 1             # <<<<<<<<<<<<<<
@@ -21134,7 +21025,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           }
 
 
-          /* "skreg/bayes/_kernels.pyx":240
+          /* "skreg/bayes/_kernels.pyx":238
  *                     self.draw_variance(gammas[gamma])
  *                     gamma += 1
  *                 self.age += 1             # <<<<<<<<<<<<<<
@@ -21143,7 +21034,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           __pyx_v_self->age = (__pyx_v_self->age + 1);
 
-          /* "skreg/bayes/_kernels.pyx":241
+          /* "skreg/bayes/_kernels.pyx":239
  *                     gamma += 1
  *                 self.age += 1
  *                 if self.age >= 50:             # <<<<<<<<<<<<<<
@@ -21155,7 +21046,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
           if (__pyx_t_7) {
 
 
-            /* "skreg/bayes/_kernels.pyx":242
+            /* "skreg/bayes/_kernels.pyx":240
  *                 self.age += 1
  *                 if self.age >= 50:
  *                     self.refresh()             # <<<<<<<<<<<<<<
@@ -21164,7 +21055,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
             __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-            /* "skreg/bayes/_kernels.pyx":241
+            /* "skreg/bayes/_kernels.pyx":239
  *                     gamma += 1
  *                 self.age += 1
  *                 if self.age >= 50:             # <<<<<<<<<<<<<<
@@ -21173,7 +21064,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_2run(struct __pyx_obj_5
 */
           }
 
-          /* "skreg/bayes/_kernels.pyx":243
+          /* "skreg/bayes/_kernels.pyx":241
  *                 if self.age >= 50:
  *                     self.refresh()
  *                 coef[i, :] = self.w             # <<<<<<<<<<<<<<
@@ -21194,10 +21085,10 @@ __pyx_t_12.shape[0] = __pyx_v_coef.shape[1];
 __pyx_t_12.strides[0] = __pyx_v_coef.strides[1];
     __pyx_t_12.suboffsets[0] = -1;
 
-if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 0))) __PYX_ERR(0, 243, __pyx_L4_error)
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 0))) __PYX_ERR(0, 241, __pyx_L4_error)
           __PYX_XCLEAR_MEMVIEW(&__pyx_t_11, 0);; __pyx_t_11.memview = NULL; __pyx_t_11.data = NULL;
 
-          /* "skreg/bayes/_kernels.pyx":244
+          /* "skreg/bayes/_kernels.pyx":242
  *                     self.refresh()
  *                 coef[i, :] = self.w
  *                 record[i, 0] = self.variance             # <<<<<<<<<<<<<<
@@ -21211,7 +21102,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
           *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_14)) )) = __pyx_t_13;
 
 
-          /* "skreg/bayes/_kernels.pyx":245
+          /* "skreg/bayes/_kernels.pyx":243
  *                 coef[i, :] = self.w
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half             # <<<<<<<<<<<<<<
@@ -21225,7 +21116,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
           *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_14 * __pyx_v_record.strides[0]) )) + __pyx_t_1)) )) = __pyx_t_13;
 
 
-          /* "skreg/bayes/_kernels.pyx":246
+          /* "skreg/bayes/_kernels.pyx":244
  *                 record[i, 0] = self.variance
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty             # <<<<<<<<<<<<<<
@@ -21239,7 +21130,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
           *((double *) ( /* dim=1 */ ((char *) (((double *) ( /* dim=0 */ (__pyx_v_record.data + __pyx_t_1 * __pyx_v_record.strides[0]) )) + __pyx_t_14)) )) = __pyx_t_13;
 
 
-          /* "skreg/bayes/_kernels.pyx":247
+          /* "skreg/bayes/_kernels.pyx":245
  *                 record[i, 1] = self.half
  *                 record[i, 2] = self.penalty
  *                 done += 1             # <<<<<<<<<<<<<<
@@ -21252,7 +21143,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 
       }
 
-      /* "skreg/bayes/_kernels.pyx":228
+      /* "skreg/bayes/_kernels.pyx":226
  *         cdef int i, k, gamma = 0, done = 0
  *         self.uniforms, self.used = &uniforms[0], 0
  *         with nogil:             # <<<<<<<<<<<<<<
@@ -21274,14 +21165,14 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
       }
   }
 
-  /* "skreg/bayes/_kernels.pyx":248
+  /* "skreg/bayes/_kernels.pyx":246
  *                 record[i, 2] = self.penalty
  *                 done += 1
  *         return done             # <<<<<<<<<<<<<<
  * 
  *     cdef inline double uniform(self) noexcept nogil:
 */
-  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_done); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 248, __pyx_L1_error)
+  __pyx_t_15 = __Pyx_PyLong_From_int(__pyx_v_done); if (unlikely(!__pyx_t_15)) __PYX_ERR(0, 246, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_15);
   {
     PyObject *__pyx_temp;
@@ -21294,7 +21185,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
   __pyx_t_15 = 0;
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":216
+  /* "skreg/bayes/_kernels.pyx":214
  *         self.refresh()
  * 
  *     def run(             # <<<<<<<<<<<<<<
@@ -21319,7 +21210,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":250
+/* "skreg/bayes/_kernels.pyx":248
  *         return done
  * 
  *     cdef inline double uniform(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21330,7 +21221,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_11, __pyx_t_12, 1, 1, 0) < 
 static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
   double __pyx_r;
 
-  /* "skreg/bayes/_kernels.pyx":251
+  /* "skreg/bayes/_kernels.pyx":249
  * 
  *     cdef inline double uniform(self) noexcept nogil:
  *         self.used += 1             # <<<<<<<<<<<<<<
@@ -21339,7 +21230,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
 */
   __pyx_v_self->used = (__pyx_v_self->used + 1);
 
-  /* "skreg/bayes/_kernels.pyx":252
+  /* "skreg/bayes/_kernels.pyx":250
  *     cdef inline double uniform(self) noexcept nogil:
  *         self.used += 1
  *         return self.uniforms[self.used - 1]             # <<<<<<<<<<<<<<
@@ -21352,7 +21243,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":250
+  /* "skreg/bayes/_kernels.pyx":248
  *         return done
  * 
  *     cdef inline double uniform(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21365,7 +21256,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(struc
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":254
+/* "skreg/bayes/_kernels.pyx":252
  *         return self.uniforms[self.used - 1]
  * 
  *     cdef inline double tied(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21378,7 +21269,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   int __pyx_t_1;
   double __pyx_t_2;
 
-  /* "skreg/bayes/_kernels.pyx":256
+  /* "skreg/bayes/_kernels.pyx":254
  *     cdef inline double tied(self) noexcept nogil:
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21390,7 +21281,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":257
+    /* "skreg/bayes/_kernels.pyx":255
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:
  *             return self.variance / self.prior_variance             # <<<<<<<<<<<<<<
@@ -21403,7 +21294,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":256
+    /* "skreg/bayes/_kernels.pyx":254
  *     cdef inline double tied(self) noexcept nogil:
  *         """What the strengths are multiplied by in an energy that is divided by ."""
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21412,7 +21303,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":258
+  /* "skreg/bayes/_kernels.pyx":256
  *         if self.contract == FIXED:
  *             return self.variance / self.prior_variance
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0             # <<<<<<<<<<<<<<
@@ -21434,7 +21325,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":254
+  /* "skreg/bayes/_kernels.pyx":252
  *         return self.uniforms[self.used - 1]
  * 
  *     cdef inline double tied(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21447,7 +21338,7 @@ static CYTHON_INLINE double __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(struct _
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":260
+/* "skreg/bayes/_kernels.pyx":258
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0
  * 
  *     cdef void refresh(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21473,7 +21364,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skr
   int __pyx_clineno = 0;
   PyGILState_STATE __pyx_gilstate_save;
 
-  /* "skreg/bayes/_kernels.pyx":262
+  /* "skreg/bayes/_kernels.pyx":260
  *     cdef void refresh(self) noexcept nogil:
  *         """Compute the state anew from w, rid of the rounding that moves have added and stretched."""
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
@@ -21482,7 +21373,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(struct __pyx_obj_5skr
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":264
+  /* "skreg/bayes/_kernels.pyx":262
  *         cdef int j, one = 1
  *         cdef double minus
  *         self.state[:] = self.centre_states[1]             # <<<<<<<<<<<<<<
@@ -21502,10 +21393,10 @@ __pyx_t_1.shape[0] = __pyx_v_self->centre_states.shape[1];
 __pyx_t_1.strides[0] = __pyx_v_self->centre_states.strides[1];
     __pyx_t_1.suboffsets[0] = -1;
 
-if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 1, 0) < 0))) __PYX_ERR(0, 264, __pyx_L1_error)
+if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 1, 0) < 0))) __PYX_ERR(0, 262, __pyx_L1_error)
   __PYX_XCLEAR_MEMVIEW(&__pyx_t_1, 0);; __pyx_t_1.memview = NULL; __pyx_t_1.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":265
+  /* "skreg/bayes/_kernels.pyx":263
  *         cdef double minus
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -21519,7 +21410,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   for (__pyx_t_4 = 0; __pyx_t_4 < __pyx_t_3; __pyx_t_4+=1) {
     __pyx_v_j = __pyx_t_4;
 
-    /* "skreg/bayes/_kernels.pyx":266
+    /* "skreg/bayes/_kernels.pyx":264
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:             # <<<<<<<<<<<<<<
@@ -21532,7 +21423,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
     if (__pyx_t_6) {
 
 
-      /* "skreg/bayes/_kernels.pyx":267
+      /* "skreg/bayes/_kernels.pyx":265
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:
  *                 minus = -self.w[j]             # <<<<<<<<<<<<<<
@@ -21542,7 +21433,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
       __pyx_t_5 = __pyx_v_j;
       __pyx_v_minus = (-(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) ))));
 
-      /* "skreg/bayes/_kernels.pyx":268
+      /* "skreg/bayes/_kernels.pyx":266
  *             if self.w[j] != 0.0:
  *                 minus = -self.w[j]
  *                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)             # <<<<<<<<<<<<<<
@@ -21554,7 +21445,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
       __pyx_t_8 = 0;
       __pyx_f_5scipy_6linalg_11cython_blas_daxpy((&__pyx_v_self->size), (&__pyx_v_minus), ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->matrix.data) + __pyx_t_5)) ) + __pyx_t_7 * __pyx_v_self->matrix.strides[1]) ))))), (&__pyx_v_one), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_8)) )))), (&__pyx_v_one));
 
-      /* "skreg/bayes/_kernels.pyx":266
+      /* "skreg/bayes/_kernels.pyx":264
  *         self.state[:] = self.centre_states[1]
  *         for j in range(self.p):
  *             if self.w[j] != 0.0:             # <<<<<<<<<<<<<<
@@ -21565,7 +21456,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":269
+  /* "skreg/bayes/_kernels.pyx":267
  *                 minus = -self.w[j]
  *                 daxpy(&self.size, &minus, <double *> &self.matrix[0, j], &one, &self.state[0], &one)
  *         self.age, self.stretched = 0, 0.0             # <<<<<<<<<<<<<<
@@ -21579,7 +21470,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
   __pyx_v_self->age = __pyx_t_2;
   __pyx_v_self->stretched = __pyx_t_9;
 
-  /* "skreg/bayes/_kernels.pyx":260
+  /* "skreg/bayes/_kernels.pyx":258
  *         return sqrt(self.variance) if self.contract == SD_SCALED else 1.0
  * 
  *     cdef void refresh(self) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21600,7 +21491,7 @@ if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_1, __pyx_v_self->state, 1, 
 
 }
 
-/* "skreg/bayes/_kernels.pyx":271
+/* "skreg/bayes/_kernels.pyx":269
  *         self.age, self.stretched = 0, 0.0
  * 
  *     cdef void sweep(self, bint mirror) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21628,7 +21519,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   Py_ssize_t __pyx_t_5;
   __pyx_t_5scipy_6linalg_11cython_blas_d __pyx_t_6;
 
-  /* "skreg/bayes/_kernels.pyx":272
+  /* "skreg/bayes/_kernels.pyx":270
  * 
  *     cdef void sweep(self, bint mirror) noexcept nogil:
  *         cdef int j, one = 1             # <<<<<<<<<<<<<<
@@ -21637,7 +21528,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":273
+  /* "skreg/bayes/_kernels.pyx":271
  *     cdef void sweep(self, bint mirror) noexcept nogil:
  *         cdef int j, one = 1
  *         cdef double sigma = sqrt(self.variance), precision = 1.0 / self.variance, tied = self.tied()             # <<<<<<<<<<<<<<
@@ -21648,7 +21539,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   __pyx_v_precision = (1.0 / __pyx_v_self->variance);
   __pyx_v_tied = __pyx_f_5skreg_5bayes_8_kernels_5Chain_tied(__pyx_v_self);
 
-  /* "skreg/bayes/_kernels.pyx":276
+  /* "skreg/bayes/_kernels.pyx":274
  *         cdef double l1, root, r, old, new, step
  *         cdef double *column
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
@@ -21662,7 +21553,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
     __pyx_v_j = __pyx_t_3;
 
-    /* "skreg/bayes/_kernels.pyx":277
+    /* "skreg/bayes/_kernels.pyx":275
  *         cdef double *column
  *         for j in range(self.p):
  *             column = <double *> &self.matrix[0, j]             # <<<<<<<<<<<<<<
@@ -21673,7 +21564,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_column = ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->matrix.data) + __pyx_t_4)) ) + __pyx_t_5 * __pyx_v_self->matrix.strides[1]) )))));
 
-    /* "skreg/bayes/_kernels.pyx":278
+    /* "skreg/bayes/_kernels.pyx":276
  *         for j in range(self.p):
  *             column = <double *> &self.matrix[0, j]
  *             old = self.w[j]             # <<<<<<<<<<<<<<
@@ -21683,7 +21574,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_old = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) )));
 
-    /* "skreg/bayes/_kernels.pyx":279
+    /* "skreg/bayes/_kernels.pyx":277
  *             column = <double *> &self.matrix[0, j]
  *             old = self.w[j]
  *             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]             # <<<<<<<<<<<<<<
@@ -21701,7 +21592,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     }
     __pyx_v_r = __pyx_t_6;
 
-    /* "skreg/bayes/_kernels.pyx":280
+    /* "skreg/bayes/_kernels.pyx":278
  *             old = self.w[j]
  *             r = ddot(&self.size, column, &one, &self.state[0], &one) if self.rows else self.state[j]
  *             l1 = tied * self.l1[j]             # <<<<<<<<<<<<<<
@@ -21711,7 +21602,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_5 = __pyx_v_j;
     __pyx_v_l1 = (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_5)) ))));
 
-    /* "skreg/bayes/_kernels.pyx":282
+    /* "skreg/bayes/_kernels.pyx":280
  *             l1 = tied * self.l1[j]
  *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
  *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)             # <<<<<<<<<<<<<<
@@ -21722,7 +21613,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_4 = __pyx_v_j;
     __pyx_v_root = __pyx_f_5skreg_5bayes_8_kernels_larger(sqrt(((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_5)) ))) + (__pyx_v_tied * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_4)) )))))), ((1e-12 * __pyx_v_l1) / __pyx_v_sigma));
 
-    /* "skreg/bayes/_kernels.pyx":284
+    /* "skreg/bayes/_kernels.pyx":282
  *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
  *             new = site(
  *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror             # <<<<<<<<<<<<<<
@@ -21731,7 +21622,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
     __pyx_t_4 = __pyx_v_j;
 
-    /* "skreg/bayes/_kernels.pyx":283
+    /* "skreg/bayes/_kernels.pyx":281
  *             # Where the column is next to nothing the prior is left: t up to 1e12 is as good as its limit.
  *             root = larger(sqrt(self.curvature[j] + tied * self.l2[j]), 1e-12 * l1 / sigma)
  *             new = site(             # <<<<<<<<<<<<<<
@@ -21740,7 +21631,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
     __pyx_v_new = __pyx_f_5skreg_5bayes_8_kernels_site((__pyx_v_r + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->curvature.data) + __pyx_t_4)) ))) * __pyx_v_old)), (__pyx_v_sigma / __pyx_v_root), __pyx_v_precision, __pyx_v_l1, __pyx_v_self->positive, __pyx_v_old, __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_mirror);
 
-    /* "skreg/bayes/_kernels.pyx":286
+    /* "skreg/bayes/_kernels.pyx":284
  *                 r + self.curvature[j] * old, sigma / root, precision, l1, self.positive, old, self.uniform(), mirror
  *             )
  *             step = old - new             # <<<<<<<<<<<<<<
@@ -21749,7 +21640,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 */
     __pyx_v_step = (__pyx_v_old - __pyx_v_new);
 
-    /* "skreg/bayes/_kernels.pyx":287
+    /* "skreg/bayes/_kernels.pyx":285
  *             )
  *             step = old - new
  *             self.w[j] = new             # <<<<<<<<<<<<<<
@@ -21759,7 +21650,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
     __pyx_t_4 = __pyx_v_j;
     *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_4)) )) = __pyx_v_new;
 
-    /* "skreg/bayes/_kernels.pyx":288
+    /* "skreg/bayes/_kernels.pyx":286
  *             step = old - new
  *             self.w[j] = new
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)             # <<<<<<<<<<<<<<
@@ -21771,7 +21662,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":271
+  /* "skreg/bayes/_kernels.pyx":269
  *         self.age, self.stretched = 0, 0.0
  * 
  *     cdef void sweep(self, bint mirror) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21794,7 +21685,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_sweep(struct __pyx_obj_5skreg
 
 }
 
-/* "skreg/bayes/_kernels.pyx":290
+/* "skreg/bayes/_kernels.pyx":288
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
  * 
  *     cdef double log_density(self, double half, double penalty, double variance) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -21817,7 +21708,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   Py_ssize_t __pyx_t_7;
   Py_ssize_t __pyx_t_8;
 
-  /* "skreg/bayes/_kernels.pyx":294
+  /* "skreg/bayes/_kernels.pyx":292
  *         cdef double log_variance, sigma, total
  *         cdef int k
  *         if self.contract == KNOWN:             # <<<<<<<<<<<<<<
@@ -21829,7 +21720,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":295
+    /* "skreg/bayes/_kernels.pyx":293
  *         cdef int k
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance             # <<<<<<<<<<<<<<
@@ -21842,7 +21733,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":294
+    /* "skreg/bayes/_kernels.pyx":292
  *         cdef double log_variance, sigma, total
  *         cdef int k
  *         if self.contract == KNOWN:             # <<<<<<<<<<<<<<
@@ -21851,7 +21742,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":296
+  /* "skreg/bayes/_kernels.pyx":294
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -21863,7 +21754,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":297
+    /* "skreg/bayes/_kernels.pyx":295
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)             # <<<<<<<<<<<<<<
@@ -21876,7 +21767,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":296
+    /* "skreg/bayes/_kernels.pyx":294
  *         if self.contract == KNOWN:
  *             return -(half + penalty) / variance
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -21885,7 +21776,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":298
+  /* "skreg/bayes/_kernels.pyx":296
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21897,7 +21788,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":299
+    /* "skreg/bayes/_kernels.pyx":297
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance             # <<<<<<<<<<<<<<
@@ -21910,7 +21801,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":298
+    /* "skreg/bayes/_kernels.pyx":296
  *         if self.contract == SCALED:
  *             return -self.shape * log(self.scale + half + penalty)
  *         if self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -21919,7 +21810,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":300
+  /* "skreg/bayes/_kernels.pyx":298
  *         if self.contract == FIXED:
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)             # <<<<<<<<<<<<<<
@@ -21933,7 +21824,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   __pyx_v_log_variance = __pyx_t_2;
   __pyx_v_sigma = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":301
+  /* "skreg/bayes/_kernels.pyx":299
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:             # <<<<<<<<<<<<<<
@@ -21945,7 +21836,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":302
+    /* "skreg/bayes/_kernels.pyx":300
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:
  *             total = (self.shape + self.half_penalized) * log_variance             # <<<<<<<<<<<<<<
@@ -21954,7 +21845,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
     __pyx_v_total = ((__pyx_v_self->shape + __pyx_v_self->half_penalized) * __pyx_v_log_variance);
 
-    /* "skreg/bayes/_kernels.pyx":303
+    /* "skreg/bayes/_kernels.pyx":301
  *         if self.contract == SD_SCALED:
  *             total = (self.shape + self.half_penalized) * log_variance
  *             return -total - (self.scale + half) / variance - penalty / sigma             # <<<<<<<<<<<<<<
@@ -21967,7 +21858,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":301
+    /* "skreg/bayes/_kernels.pyx":299
  *             return -self.shape * log(self.scale + half) - penalty / self.prior_variance
  *         log_variance, sigma = log(variance), sqrt(variance)
  *         if self.contract == SD_SCALED:             # <<<<<<<<<<<<<<
@@ -21976,7 +21867,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":304
+  /* "skreg/bayes/_kernels.pyx":302
  *             total = (self.shape + self.half_penalized) * log_variance
  *             return -total - (self.scale + half) / variance - penalty / sigma
  *         total = (self.shape + self.half_penalized) * log_variance             # <<<<<<<<<<<<<<
@@ -21985,7 +21876,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
 */
   __pyx_v_total = ((__pyx_v_self->shape + __pyx_v_self->half_penalized) * __pyx_v_log_variance);
 
-  /* "skreg/bayes/_kernels.pyx":305
+  /* "skreg/bayes/_kernels.pyx":303
  *             return -total - (self.scale + half) / variance - penalty / sigma
  *         total = (self.shape + self.half_penalized) * log_variance
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +             # <<<<<<<<<<<<<<
@@ -21999,7 +21890,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   for (__pyx_t_6 = 0; __pyx_t_6 < __pyx_t_5; __pyx_t_6+=1) {
     __pyx_v_k = __pyx_t_6;
 
-    /* "skreg/bayes/_kernels.pyx":306
+    /* "skreg/bayes/_kernels.pyx":304
  *         total = (self.shape + self.half_penalized) * log_variance
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +
  *             total += self.net_count[k] * log(mills(self.net_ratio[k] / sigma))             # <<<<<<<<<<<<<<
@@ -22012,7 +21903,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":307
+  /* "skreg/bayes/_kernels.pyx":305
  *         for k in range(self.net_ratio.shape[0]):  # log Z() =  log  + log M(/( )) +
  *             total += self.net_count[k] * log(mills(self.net_ratio[k] / sigma))
  *         return -total - (self.scale + half + penalty) / variance             # <<<<<<<<<<<<<<
@@ -22025,7 +21916,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":290
+  /* "skreg/bayes/_kernels.pyx":288
  *             daxpy(&self.size, &step, column, &one, &self.state[0], &one)
  * 
  *     cdef double log_density(self, double half, double penalty, double variance) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22042,16 +21933,16 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_log_density(struct __pyx_ob
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":309
+/* "skreg/bayes/_kernels.pyx":307
  *         return -total - (self.scale + half + penalty) / variance
  * 
  *     cdef double along(self, const Line *line, double x) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
- *         cdef double kappa, half, penalty, variance = self.variance
+ *         cdef double delta, half, penalty, variance = self.variance
 */
 
 static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *__pyx_v_line, double __pyx_v_x) {
-  double __pyx_v_kappa;
+  double __pyx_v_delta;
   double __pyx_v_half;
   double __pyx_v_penalty;
   double __pyx_v_variance;
@@ -22059,74 +21950,62 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   double __pyx_v_s1;
   double __pyx_v_s2;
   double __pyx_v_s3;
-  double const *__pyx_v_base;
   int __pyx_v_j;
   double __pyx_r;
   double __pyx_t_1;
-  double const *__pyx_t_2;
+  int __pyx_t_2;
   int __pyx_t_3;
   int __pyx_t_4;
-  int __pyx_t_5;
+  long __pyx_t_5;
   long __pyx_t_6;
-  long __pyx_t_7;
-  int __pyx_t_8;
+  int __pyx_t_7;
+  Py_ssize_t __pyx_t_8;
   Py_ssize_t __pyx_t_9;
   Py_ssize_t __pyx_t_10;
   int __pyx_t_11;
   int __pyx_t_12;
 
-  /* "skreg/bayes/_kernels.pyx":311
+  /* "skreg/bayes/_kernels.pyx":309
  *     cdef double along(self, const Line *line, double x) noexcept nogil:
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
- *         cdef double kappa, half, penalty, variance = self.variance             # <<<<<<<<<<<<<<
+ *         cdef double delta, half, penalty, variance = self.variance             # <<<<<<<<<<<<<<
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
- *         cdef const double *base = line.base
+ *         cdef int j
 */
   __pyx_t_1 = __pyx_v_self->variance;
 
   __pyx_v_variance = __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":312
+  /* "skreg/bayes/_kernels.pyx":310
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
- *         cdef double kappa, half, penalty, variance = self.variance
+ *         cdef double delta, half, penalty, variance = self.variance
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0             # <<<<<<<<<<<<<<
- *         cdef const double *base = line.base
  *         cdef int j
+ *         if line.still:
 */
   __pyx_v_s0 = 0.0;
   __pyx_v_s1 = 0.0;
   __pyx_v_s2 = 0.0;
   __pyx_v_s3 = 0.0;
 
-  /* "skreg/bayes/_kernels.pyx":313
- *         cdef double kappa, half, penalty, variance = self.variance
+  /* "skreg/bayes/_kernels.pyx":312
  *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
- *         cdef const double *base = line.base             # <<<<<<<<<<<<<<
- *         cdef int j
- *         if line.still:
-*/
-  __pyx_t_2 = __pyx_v_line->base;
-
-  __pyx_v_base = __pyx_t_2;
-
-  /* "skreg/bayes/_kernels.pyx":315
- *         cdef const double *base = line.base
  *         cdef int j
  *         if line.still:             # <<<<<<<<<<<<<<
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         delta = expm1(x)
 */
-  __pyx_t_3 = (__pyx_v_line->still != 0);
+  __pyx_t_2 = (__pyx_v_line->still != 0);
 
-  if (__pyx_t_3) {
+  if (__pyx_t_2) {
 
 
-    /* "skreg/bayes/_kernels.pyx":316
+    /* "skreg/bayes/_kernels.pyx":313
  *         cdef int j
  *         if line.still:
  *             return self.log_density(self.half, self.penalty, variance * exp(x))             # <<<<<<<<<<<<<<
- *         kappa = exp(x)
- *         if self.positive and not line.low <= kappa <= line.high:
+ *         delta = expm1(x)
+ *         if self.positive and not line.low <= delta <= line.high:
 */
     {
 
@@ -22134,57 +22013,57 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":315
- *         cdef const double *base = line.base
+    /* "skreg/bayes/_kernels.pyx":312
+ *         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
  *         cdef int j
  *         if line.still:             # <<<<<<<<<<<<<<
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
+ *         delta = expm1(x)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":317
+  /* "skreg/bayes/_kernels.pyx":314
  *         if line.still:
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)             # <<<<<<<<<<<<<<
- *         if self.positive and not line.low <= kappa <= line.high:
+ *         delta = expm1(x)             # <<<<<<<<<<<<<<
+ *         if self.positive and not line.low <= delta <= line.high:
  *             return -1e300
 */
-  __pyx_v_kappa = exp(__pyx_v_x);
+  __pyx_v_delta = expm1(__pyx_v_x);
 
-  /* "skreg/bayes/_kernels.pyx":318
+  /* "skreg/bayes/_kernels.pyx":315
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
- *         if self.positive and not line.low <= kappa <= line.high:             # <<<<<<<<<<<<<<
+ *         delta = expm1(x)
+ *         if self.positive and not line.low <= delta <= line.high:             # <<<<<<<<<<<<<<
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
 */
   if (__pyx_v_self->positive) {
   } else {
 
-    __pyx_t_3 = __pyx_v_self->positive;
+    __pyx_t_2 = __pyx_v_self->positive;
     goto __pyx_L5_bool_binop_done;
   }
-  __pyx_t_4 = (__pyx_v_line->low <= __pyx_v_kappa);
-  if (__pyx_t_4) {
-    __pyx_t_4 = (__pyx_v_kappa <= __pyx_v_line->high);
+  __pyx_t_3 = (__pyx_v_line->low <= __pyx_v_delta);
+  if (__pyx_t_3) {
+    __pyx_t_3 = (__pyx_v_delta <= __pyx_v_line->high);
   }
-  __pyx_t_5 = (!__pyx_t_4);
+  __pyx_t_4 = (!__pyx_t_3);
 
 
 
-  __pyx_t_3 = __pyx_t_5;
+  __pyx_t_2 = __pyx_t_4;
 
   __pyx_L5_bool_binop_done:;
-  if (__pyx_t_3) {
+  if (__pyx_t_2) {
 
 
-    /* "skreg/bayes/_kernels.pyx":319
- *         kappa = exp(x)
- *         if self.positive and not line.low <= kappa <= line.high:
+    /* "skreg/bayes/_kernels.pyx":316
+ *         delta = expm1(x)
+ *         if self.positive and not line.low <= delta <= line.high:
  *             return -1e300             # <<<<<<<<<<<<<<
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
 */
     {
 
@@ -22192,134 +22071,139 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
     }
     goto __pyx_L0;
 
-    /* "skreg/bayes/_kernels.pyx":318
+    /* "skreg/bayes/_kernels.pyx":315
  *             return self.log_density(self.half, self.penalty, variance * exp(x))
- *         kappa = exp(x)
- *         if self.positive and not line.low <= kappa <= line.high:             # <<<<<<<<<<<<<<
+ *         delta = expm1(x)
+ *         if self.positive and not line.low <= delta <= line.high:             # <<<<<<<<<<<<<<
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":320
- *         if self.positive and not line.low <= kappa <= line.high:
+  /* "skreg/bayes/_kernels.pyx":317
+ *         if self.positive and not line.low <= delta <= line.high:
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before             # <<<<<<<<<<<<<<
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
- *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+ *             s1 += self.l1[j + 1] * fabs(self.w[j + 1] + delta * self.direction[j + 1])
 */
 
-  __pyx_t_6 = (__pyx_v_self->p - 3);
-  __pyx_t_7 = __pyx_t_6;
+  __pyx_t_5 = (__pyx_v_self->p - 3);
+  __pyx_t_6 = __pyx_t_5;
 
-  for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=4) {
-    __pyx_v_j = __pyx_t_8;
+  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=4) {
+    __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":321
+    /* "skreg/bayes/_kernels.pyx":318
  *             return -1e300
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])             # <<<<<<<<<<<<<<
- *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
- *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])             # <<<<<<<<<<<<<<
+ *             s1 += self.l1[j + 1] * fabs(self.w[j + 1] + delta * self.direction[j + 1])
+ *             s2 += self.l1[j + 2] * fabs(self.w[j + 2] + delta * self.direction[j + 2])
 */
+    __pyx_t_8 = __pyx_v_j;
     __pyx_t_9 = __pyx_v_j;
     __pyx_t_10 = __pyx_v_j;
-    __pyx_v_s0 = (__pyx_v_s0 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
+    __pyx_v_s0 = (__pyx_v_s0 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_8)) ))) * fabs(((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))) + (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":322
+    /* "skreg/bayes/_kernels.pyx":319
  *         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
- *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])             # <<<<<<<<<<<<<<
- *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
- *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+ *             s1 += self.l1[j + 1] * fabs(self.w[j + 1] + delta * self.direction[j + 1])             # <<<<<<<<<<<<<<
+ *             s2 += self.l1[j + 2] * fabs(self.w[j + 2] + delta * self.direction[j + 2])
+ *             s3 += self.l1[j + 3] * fabs(self.w[j + 3] + delta * self.direction[j + 3])
 */
     __pyx_t_10 = (__pyx_v_j + 1);
     __pyx_t_9 = (__pyx_v_j + 1);
-    __pyx_v_s1 = (__pyx_v_s1 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 1)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))))))));
+    __pyx_t_8 = (__pyx_v_j + 1);
+    __pyx_v_s1 = (__pyx_v_s1 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) * fabs(((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))) + (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":323
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
- *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
- *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])             # <<<<<<<<<<<<<<
- *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
+    /* "skreg/bayes/_kernels.pyx":320
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+ *             s1 += self.l1[j + 1] * fabs(self.w[j + 1] + delta * self.direction[j + 1])
+ *             s2 += self.l1[j + 2] * fabs(self.w[j + 2] + delta * self.direction[j + 2])             # <<<<<<<<<<<<<<
+ *             s3 += self.l1[j + 3] * fabs(self.w[j + 3] + delta * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):
 */
+    __pyx_t_8 = (__pyx_v_j + 2);
     __pyx_t_9 = (__pyx_v_j + 2);
     __pyx_t_10 = (__pyx_v_j + 2);
-    __pyx_v_s2 = (__pyx_v_s2 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 2)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
+    __pyx_v_s2 = (__pyx_v_s2 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_8)) ))) * fabs(((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))) + (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
 
-    /* "skreg/bayes/_kernels.pyx":324
- *             s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
- *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
- *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])             # <<<<<<<<<<<<<<
+    /* "skreg/bayes/_kernels.pyx":321
+ *             s1 += self.l1[j + 1] * fabs(self.w[j + 1] + delta * self.direction[j + 1])
+ *             s2 += self.l1[j + 2] * fabs(self.w[j + 2] + delta * self.direction[j + 2])
+ *             s3 += self.l1[j + 3] * fabs(self.w[j + 3] + delta * self.direction[j + 3])             # <<<<<<<<<<<<<<
  *         for j in range(self.p - self.p % 4, self.p):
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
 */
     __pyx_t_10 = (__pyx_v_j + 3);
     __pyx_t_9 = (__pyx_v_j + 3);
-    __pyx_v_s3 = (__pyx_v_s3 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) * fabs(((__pyx_v_base[(__pyx_v_j + 3)]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))))))));
+    __pyx_t_8 = (__pyx_v_j + 3);
+    __pyx_v_s3 = (__pyx_v_s3 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) * fabs(((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))) + (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) ))))))));
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":325
- *             s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
- *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
+  /* "skreg/bayes/_kernels.pyx":322
+ *             s2 += self.l1[j + 2] * fabs(self.w[j + 2] + delta * self.direction[j + 2])
+ *             s3 += self.l1[j + 3] * fabs(self.w[j + 3] + delta * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):             # <<<<<<<<<<<<<<
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
- *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+ *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))
 */
 
-  __pyx_t_8 = __pyx_v_self->p;
-  __pyx_t_11 = __pyx_t_8;
+  __pyx_t_7 = __pyx_v_self->p;
+  __pyx_t_11 = __pyx_t_7;
 
   for (__pyx_t_12 = (__pyx_v_self->p - (__pyx_v_self->p % 4)); __pyx_t_12 < __pyx_t_11; __pyx_t_12+=1) {
     __pyx_v_j = __pyx_t_12;
 
-    /* "skreg/bayes/_kernels.pyx":326
- *             s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
+    /* "skreg/bayes/_kernels.pyx":323
+ *             s3 += self.l1[j + 3] * fabs(self.w[j + 3] + delta * self.direction[j + 3])
  *         for j in range(self.p - self.p % 4, self.p):
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])             # <<<<<<<<<<<<<<
- *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])             # <<<<<<<<<<<<<<
+ *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))
+ *         half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
 */
+    __pyx_t_8 = __pyx_v_j;
     __pyx_t_9 = __pyx_v_j;
     __pyx_t_10 = __pyx_v_j;
-    __pyx_v_s0 = (__pyx_v_s0 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_9)) ))) * fabs(((__pyx_v_base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
+    __pyx_v_s0 = (__pyx_v_s0 + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_8)) ))) * fabs(((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))) + (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_10)) ))))))));
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":327
+  /* "skreg/bayes/_kernels.pyx":324
  *         for j in range(self.p - self.p % 4, self.p):
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
- *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
- *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+ *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))             # <<<<<<<<<<<<<<
+ *         half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
  *         if line.h != 0.0:
 */
-  __pyx_v_penalty = (((__pyx_v_s0 + __pyx_v_s1) + (__pyx_v_s2 + __pyx_v_s3)) + (0.5 * (__pyx_v_line->q0 + (__pyx_v_kappa * (__pyx_v_line->q1 + (__pyx_v_kappa * __pyx_v_line->q2))))));
+  __pyx_v_penalty = (((__pyx_v_s0 + __pyx_v_s1) + (__pyx_v_s2 + __pyx_v_s3)) + (0.5 * (__pyx_v_line->q0 + (__pyx_v_delta * (__pyx_v_line->q1 + (__pyx_v_delta * __pyx_v_line->q2))))));
 
-  /* "skreg/bayes/_kernels.pyx":328
- *             s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
- *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":325
+ *             s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+ *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))
+ *         half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)             # <<<<<<<<<<<<<<
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)
 */
-  __pyx_v_half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
+  __pyx_v_half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_delta * (__pyx_v_line->slope + ((0.5 * __pyx_v_delta) * __pyx_v_line->curvature)))), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":329
- *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+  /* "skreg/bayes/_kernels.pyx":326
+ *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))
+ *         half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
  *         if line.h != 0.0:             # <<<<<<<<<<<<<<
  *             variance *= exp(line.h * x)
  *         return line.dimension * x + self.log_density(half, penalty, variance)
 */
-  __pyx_t_3 = (__pyx_v_line->h != 0.0);
+  __pyx_t_2 = (__pyx_v_line->h != 0.0);
 
-  if (__pyx_t_3) {
+  if (__pyx_t_2) {
 
 
-    /* "skreg/bayes/_kernels.pyx":330
- *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+    /* "skreg/bayes/_kernels.pyx":327
+ *         half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
  *         return line.dimension * x + self.log_density(half, penalty, variance)
@@ -22327,16 +22211,16 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 */
     __pyx_v_variance = (__pyx_v_variance * exp((__pyx_v_line->h * __pyx_v_x)));
 
-    /* "skreg/bayes/_kernels.pyx":329
- *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
- *         half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+    /* "skreg/bayes/_kernels.pyx":326
+ *         penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))
+ *         half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
  *         if line.h != 0.0:             # <<<<<<<<<<<<<<
  *             variance *= exp(line.h * x)
  *         return line.dimension * x + self.log_density(half, penalty, variance)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":331
+  /* "skreg/bayes/_kernels.pyx":328
  *         if line.h != 0.0:
  *             variance *= exp(line.h * x)
  *         return line.dimension * x + self.log_density(half, penalty, variance)             # <<<<<<<<<<<<<<
@@ -22349,12 +22233,12 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":309
+  /* "skreg/bayes/_kernels.pyx":307
  *         return -total - (self.scale + half + penalty) / variance
  * 
  *     cdef double along(self, const Line *line, double x) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """The log density at e^x times the direction, its Jacobian e^{px} included."""
- *         cdef double kappa, half, penalty, variance = self.variance
+ *         cdef double delta, half, penalty, variance = self.variance
 */
 
   /* function exit code */
@@ -22368,11 +22252,10 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_along(struct __pyx_obj_5skr
 
 
 
-
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":333
+/* "skreg/bayes/_kernels.pyx":330
  *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22395,7 +22278,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   long __pyx_t_4;
   int __pyx_t_5;
 
-  /* "skreg/bayes/_kernels.pyx":337
+  /* "skreg/bayes/_kernels.pyx":334
  *         cdef double level, left, right, x
  *         cdef int k, before, after
  *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))             # <<<<<<<<<<<<<<
@@ -22404,7 +22287,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_level = (__pyx_f_5skreg_5bayes_8_kernels_5Chain_along(__pyx_v_self, __pyx_v_line, 0.0) + log(__pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self), __pyx_v_5skreg_5bayes_8_kernels_SMALLEST)));
 
-  /* "skreg/bayes/_kernels.pyx":338
+  /* "skreg/bayes/_kernels.pyx":335
  *         cdef int k, before, after
  *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
  *         left = -width * self.uniform()             # <<<<<<<<<<<<<<
@@ -22413,7 +22296,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_left = ((-__pyx_v_width) * __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self));
 
-  /* "skreg/bayes/_kernels.pyx":339
+  /* "skreg/bayes/_kernels.pyx":336
  *         level = self.along(line, 0.0) + log(larger(self.uniform(), SMALLEST))
  *         left = -width * self.uniform()
  *         right = left + width             # <<<<<<<<<<<<<<
@@ -22422,7 +22305,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_right = (__pyx_v_left + __pyx_v_width);
 
-  /* "skreg/bayes/_kernels.pyx":340
+  /* "skreg/bayes/_kernels.pyx":337
  *         left = -width * self.uniform()
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())             # <<<<<<<<<<<<<<
@@ -22431,7 +22314,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_before = ((int)(__pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS * __pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self)));
 
-  /* "skreg/bayes/_kernels.pyx":341
+  /* "skreg/bayes/_kernels.pyx":338
  *         right = left + width
  *         before = <int> (SLICE_STEPS * self.uniform())
  *         after = SLICE_STEPS - 1 - before             # <<<<<<<<<<<<<<
@@ -22440,7 +22323,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
   __pyx_v_after = ((__pyx_v_5skreg_5bayes_8_kernels_SLICE_STEPS - 1) - __pyx_v_before);
 
-  /* "skreg/bayes/_kernels.pyx":342
+  /* "skreg/bayes/_kernels.pyx":339
  *         before = <int> (SLICE_STEPS * self.uniform())
  *         after = SLICE_STEPS - 1 - before
  *         while before > 0 and self.along(line, left) > level:             # <<<<<<<<<<<<<<
@@ -22467,7 +22350,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 
     if (!__pyx_t_1) break;
 
-    /* "skreg/bayes/_kernels.pyx":343
+    /* "skreg/bayes/_kernels.pyx":340
  *         after = SLICE_STEPS - 1 - before
  *         while before > 0 and self.along(line, left) > level:
  *             left -= width             # <<<<<<<<<<<<<<
@@ -22476,7 +22359,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_left = (__pyx_v_left - __pyx_v_width);
 
-    /* "skreg/bayes/_kernels.pyx":344
+    /* "skreg/bayes/_kernels.pyx":341
  *         while before > 0 and self.along(line, left) > level:
  *             left -= width
  *             before -= 1             # <<<<<<<<<<<<<<
@@ -22486,7 +22369,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     __pyx_v_before = (__pyx_v_before - 1);
   }
 
-  /* "skreg/bayes/_kernels.pyx":345
+  /* "skreg/bayes/_kernels.pyx":342
  *             left -= width
  *             before -= 1
  *         while after > 0 and self.along(line, right) > level:             # <<<<<<<<<<<<<<
@@ -22513,7 +22396,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 
     if (!__pyx_t_1) break;
 
-    /* "skreg/bayes/_kernels.pyx":346
+    /* "skreg/bayes/_kernels.pyx":343
  *             before -= 1
  *         while after > 0 and self.along(line, right) > level:
  *             right += width             # <<<<<<<<<<<<<<
@@ -22522,7 +22405,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_right = (__pyx_v_right + __pyx_v_width);
 
-    /* "skreg/bayes/_kernels.pyx":347
+    /* "skreg/bayes/_kernels.pyx":344
  *         while after > 0 and self.along(line, right) > level:
  *             right += width
  *             after -= 1             # <<<<<<<<<<<<<<
@@ -22532,7 +22415,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     __pyx_v_after = (__pyx_v_after - 1);
   }
 
-  /* "skreg/bayes/_kernels.pyx":348
+  /* "skreg/bayes/_kernels.pyx":345
  *             right += width
  *             after -= 1
  *         for k in range(SLICE_UNIFORMS - 3):             # <<<<<<<<<<<<<<
@@ -22546,7 +22429,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   for (__pyx_t_5 = 0; __pyx_t_5 < __pyx_t_4; __pyx_t_5+=1) {
     __pyx_v_k = __pyx_t_5;
 
-    /* "skreg/bayes/_kernels.pyx":349
+    /* "skreg/bayes/_kernels.pyx":346
  *             after -= 1
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)             # <<<<<<<<<<<<<<
@@ -22555,7 +22438,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     __pyx_v_x = (__pyx_v_left + (__pyx_f_5skreg_5bayes_8_kernels_5Chain_uniform(__pyx_v_self) * (__pyx_v_right - __pyx_v_left)));
 
-    /* "skreg/bayes/_kernels.pyx":350
+    /* "skreg/bayes/_kernels.pyx":347
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:             # <<<<<<<<<<<<<<
@@ -22567,7 +22450,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":351
+      /* "skreg/bayes/_kernels.pyx":348
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:
  *                 return x             # <<<<<<<<<<<<<<
@@ -22580,7 +22463,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
       }
       goto __pyx_L0;
 
-      /* "skreg/bayes/_kernels.pyx":350
+      /* "skreg/bayes/_kernels.pyx":347
  *         for k in range(SLICE_UNIFORMS - 3):
  *             x = left + self.uniform() * (right - left)
  *             if self.along(line, x) > level:             # <<<<<<<<<<<<<<
@@ -22589,7 +22472,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
     }
 
-    /* "skreg/bayes/_kernels.pyx":352
+    /* "skreg/bayes/_kernels.pyx":349
  *             if self.along(line, x) > level:
  *                 return x
  *             if x < 0.0:             # <<<<<<<<<<<<<<
@@ -22601,7 +22484,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
     if (__pyx_t_1) {
 
 
-      /* "skreg/bayes/_kernels.pyx":353
+      /* "skreg/bayes/_kernels.pyx":350
  *                 return x
  *             if x < 0.0:
  *                 left = x             # <<<<<<<<<<<<<<
@@ -22610,7 +22493,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 */
       __pyx_v_left = __pyx_v_x;
 
-      /* "skreg/bayes/_kernels.pyx":352
+      /* "skreg/bayes/_kernels.pyx":349
  *             if self.along(line, x) > level:
  *                 return x
  *             if x < 0.0:             # <<<<<<<<<<<<<<
@@ -22620,7 +22503,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
       goto __pyx_L14;
     }
 
-    /* "skreg/bayes/_kernels.pyx":355
+    /* "skreg/bayes/_kernels.pyx":352
  *                 left = x
  *             else:
  *                 right = x             # <<<<<<<<<<<<<<
@@ -22634,7 +22517,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":356
+  /* "skreg/bayes/_kernels.pyx":353
  *             else:
  *                 right = x
  *         return 0.0             # <<<<<<<<<<<<<<
@@ -22647,7 +22530,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   }
   goto __pyx_L0;
 
-  /* "skreg/bayes/_kernels.pyx":333
+  /* "skreg/bayes/_kernels.pyx":330
  *         return line.dimension * x + self.log_density(half, penalty, variance)
  * 
  *     cdef double slice(self, const Line *line, double width) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22667,7 +22550,7 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
   return __pyx_r;
 }
 
-/* "skreg/bayes/_kernels.pyx":358
+/* "skreg/bayes/_kernels.pyx":355
  *         return 0.0
  * 
  *     cdef void stretch(self, int centre, int h) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22678,191 +22561,196 @@ static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(struct __pyx_obj_5skr
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_centre, int __pyx_v_h) {
   struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
   int __pyx_v_j;
+  double const *__pyx_v_base;
+  double const *__pyx_v_base_state;
   Py_ssize_t __pyx_t_1;
   Py_ssize_t __pyx_t_2;
-  double const *__pyx_t_3;
-  double const *__pyx_t_4;
+  double __pyx_t_3;
+  double __pyx_t_4;
   double __pyx_t_5;
-  double __pyx_t_6;
-  double __pyx_t_7;
+  int __pyx_t_6;
+  int __pyx_t_7;
   int __pyx_t_8;
-  int __pyx_t_9;
-  int __pyx_t_10;
 
-  /* "skreg/bayes/_kernels.pyx":362
+  /* "skreg/bayes/_kernels.pyx":359
  *         cdef Line line
  *         cdef int j
- *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]             # <<<<<<<<<<<<<<
- *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
- *         for j in range(self.p):
+ *         cdef const double *base = &self.centres[centre, 0]             # <<<<<<<<<<<<<<
+ *         cdef const double *base_state = &self.centre_states[centre, 0]
+ *         line.half, line.slope, line.curvature = self.half_of(), 0.0, 0.0
 */
   __pyx_t_1 = __pyx_v_centre;
   __pyx_t_2 = 0;
-  __pyx_t_3 = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_self->centres.data + __pyx_t_1 * __pyx_v_self->centres.strides[0]) )) + __pyx_t_2)) ))));
+  __pyx_v_base = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_self->centres.data + __pyx_t_1 * __pyx_v_self->centres.strides[0]) )) + __pyx_t_2)) ))));
 
+  /* "skreg/bayes/_kernels.pyx":360
+ *         cdef int j
+ *         cdef const double *base = &self.centres[centre, 0]
+ *         cdef const double *base_state = &self.centre_states[centre, 0]             # <<<<<<<<<<<<<<
+ *         line.half, line.slope, line.curvature = self.half_of(), 0.0, 0.0
+ *         for j in range(self.p):
+*/
   __pyx_t_2 = __pyx_v_centre;
   __pyx_t_1 = 0;
-  __pyx_t_4 = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_self->centre_states.data + __pyx_t_2 * __pyx_v_self->centre_states.strides[0]) )) + __pyx_t_1)) ))));
+  __pyx_v_base_state = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_self->centre_states.data + __pyx_t_2 * __pyx_v_self->centre_states.strides[0]) )) + __pyx_t_1)) ))));
 
-  __pyx_v_line.base = __pyx_t_3;
-  __pyx_v_line.base_state = __pyx_t_4;
-
-  /* "skreg/bayes/_kernels.pyx":363
- *         cdef int j
- *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
- *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0             # <<<<<<<<<<<<<<
+  /* "skreg/bayes/_kernels.pyx":361
+ *         cdef const double *base = &self.centres[centre, 0]
+ *         cdef const double *base_state = &self.centre_states[centre, 0]
+ *         line.half, line.slope, line.curvature = self.half_of(), 0.0, 0.0             # <<<<<<<<<<<<<<
  *         for j in range(self.p):
- *             self.direction[j] = self.w[j] - line.base[j]
+ *             self.direction[j] = self.w[j] - base[j]
 */
-  __pyx_t_1 = __pyx_v_centre;
-  __pyx_t_5 = (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->centre_half.data) + __pyx_t_1)) )));
+  __pyx_t_3 = __pyx_f_5skreg_5bayes_8_kernels_5Chain_half_of(__pyx_v_self);
 
-  __pyx_t_6 = 0.0;
+  __pyx_t_4 = 0.0;
 
-  __pyx_t_7 = 0.0;
+  __pyx_t_5 = 0.0;
 
-  __pyx_v_line.half = __pyx_t_5;
-  __pyx_v_line.slope = __pyx_t_6;
-  __pyx_v_line.curvature = __pyx_t_7;
+  __pyx_v_line.half = __pyx_t_3;
+  __pyx_v_line.slope = __pyx_t_4;
+  __pyx_v_line.curvature = __pyx_t_5;
 
-  /* "skreg/bayes/_kernels.pyx":364
- *         line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
- *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
+  /* "skreg/bayes/_kernels.pyx":362
+ *         cdef const double *base_state = &self.centre_states[centre, 0]
+ *         line.half, line.slope, line.curvature = self.half_of(), 0.0, 0.0
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             self.direction[j] = self.w[j] - line.base[j]
+ *             self.direction[j] = self.w[j] - base[j]
  *         for j in range(self.size):
 */
 
-  __pyx_t_8 = __pyx_v_self->p;
-  __pyx_t_9 = __pyx_t_8;
+  __pyx_t_6 = __pyx_v_self->p;
+  __pyx_t_7 = __pyx_t_6;
 
-  for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
-    __pyx_v_j = __pyx_t_10;
+  for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=1) {
+    __pyx_v_j = __pyx_t_8;
 
-    /* "skreg/bayes/_kernels.pyx":365
- *         line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
+    /* "skreg/bayes/_kernels.pyx":363
+ *         line.half, line.slope, line.curvature = self.half_of(), 0.0, 0.0
  *         for j in range(self.p):
- *             self.direction[j] = self.w[j] - line.base[j]             # <<<<<<<<<<<<<<
+ *             self.direction[j] = self.w[j] - base[j]             # <<<<<<<<<<<<<<
  *         for j in range(self.size):
- *             self.direction_state[j] = self.state[j] - line.base_state[j]
+ *             self.direction_state[j] = self.state[j] - base_state[j]
 */
     __pyx_t_1 = __pyx_v_j;
     __pyx_t_2 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_1)) ))) - (__pyx_v_line.base[__pyx_v_j]));
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_1)) ))) - (__pyx_v_base[__pyx_v_j]));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":364
+ *         for j in range(self.p):
+ *             self.direction[j] = self.w[j] - base[j]
+ *         for j in range(self.size):             # <<<<<<<<<<<<<<
+ *             self.direction_state[j] = self.state[j] - base_state[j]
+ *         if self.rows:  # r = b  Aw
+*/
+
+  __pyx_t_6 = __pyx_v_self->size;
+  __pyx_t_7 = __pyx_t_6;
+
+  for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=1) {
+    __pyx_v_j = __pyx_t_8;
+
+    /* "skreg/bayes/_kernels.pyx":365
+ *             self.direction[j] = self.w[j] - base[j]
+ *         for j in range(self.size):
+ *             self.direction_state[j] = self.state[j] - base_state[j]             # <<<<<<<<<<<<<<
+ *         if self.rows:  # r = b  Aw
+ *             for j in range(self.size):
+*/
+    __pyx_t_1 = __pyx_v_j;
+    __pyx_t_2 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_1)) ))) - (__pyx_v_base_state[__pyx_v_j]));
   }
 
 
   /* "skreg/bayes/_kernels.pyx":366
- *         for j in range(self.p):
- *             self.direction[j] = self.w[j] - line.base[j]
- *         for j in range(self.size):             # <<<<<<<<<<<<<<
- *             self.direction_state[j] = self.state[j] - line.base_state[j]
- *         if self.rows:  # r = b  Aw
-*/
-
-  __pyx_t_8 = __pyx_v_self->size;
-  __pyx_t_9 = __pyx_t_8;
-
-  for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
-    __pyx_v_j = __pyx_t_10;
-
-    /* "skreg/bayes/_kernels.pyx":367
- *             self.direction[j] = self.w[j] - line.base[j]
  *         for j in range(self.size):
- *             self.direction_state[j] = self.state[j] - line.base_state[j]             # <<<<<<<<<<<<<<
- *         if self.rows:  # r = b  Aw
- *             for j in range(self.size):
-*/
-    __pyx_t_1 = __pyx_v_j;
-    __pyx_t_2 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_1)) ))) - (__pyx_v_line.base_state[__pyx_v_j]));
-  }
-
-
-  /* "skreg/bayes/_kernels.pyx":368
- *         for j in range(self.size):
- *             self.direction_state[j] = self.state[j] - line.base_state[j]
+ *             self.direction_state[j] = self.state[j] - base_state[j]
  *         if self.rows:  # r = b  Aw             # <<<<<<<<<<<<<<
  *             for j in range(self.size):
- *                 line.slope += line.base_state[j] * self.direction_state[j]
+ *                 line.slope += self.state[j] * self.direction_state[j]
 */
   if (__pyx_v_self->rows) {
 
-    /* "skreg/bayes/_kernels.pyx":369
- *             self.direction_state[j] = self.state[j] - line.base_state[j]
+    /* "skreg/bayes/_kernels.pyx":367
+ *             self.direction_state[j] = self.state[j] - base_state[j]
  *         if self.rows:  # r = b  Aw
  *             for j in range(self.size):             # <<<<<<<<<<<<<<
- *                 line.slope += line.base_state[j] * self.direction_state[j]
+ *                 line.slope += self.state[j] * self.direction_state[j]
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]
 */
 
-    __pyx_t_8 = __pyx_v_self->size;
-    __pyx_t_9 = __pyx_t_8;
+    __pyx_t_6 = __pyx_v_self->size;
+    __pyx_t_7 = __pyx_t_6;
 
-    for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
-      __pyx_v_j = __pyx_t_10;
+    for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=1) {
+      __pyx_v_j = __pyx_t_8;
 
-      /* "skreg/bayes/_kernels.pyx":370
+      /* "skreg/bayes/_kernels.pyx":368
  *         if self.rows:  # r = b  Aw
  *             for j in range(self.size):
- *                 line.slope += line.base_state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
+ *                 line.slope += self.state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]
  *         else:  # g = c  Gw
 */
       __pyx_t_1 = __pyx_v_j;
-      __pyx_v_line.slope = (__pyx_v_line.slope + ((__pyx_v_line.base_state[__pyx_v_j]) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_1)) )))));
+      __pyx_t_2 = __pyx_v_j;
+      __pyx_v_line.slope = (__pyx_v_line.slope + ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_1)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_2)) )))));
 
-      /* "skreg/bayes/_kernels.pyx":371
+      /* "skreg/bayes/_kernels.pyx":369
  *             for j in range(self.size):
- *                 line.slope += line.base_state[j] * self.direction_state[j]
+ *                 line.slope += self.state[j] * self.direction_state[j]
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]             # <<<<<<<<<<<<<<
  *         else:  # g = c  Gw
  *             for j in range(self.p):
 */
-      __pyx_t_1 = __pyx_v_j;
       __pyx_t_2 = __pyx_v_j;
-      __pyx_v_line.curvature = (__pyx_v_line.curvature + ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_1)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_2)) )))));
+      __pyx_t_1 = __pyx_v_j;
+      __pyx_v_line.curvature = (__pyx_v_line.curvature + ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_2)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_1)) )))));
     }
 
 
-    /* "skreg/bayes/_kernels.pyx":368
+    /* "skreg/bayes/_kernels.pyx":366
  *         for j in range(self.size):
- *             self.direction_state[j] = self.state[j] - line.base_state[j]
+ *             self.direction_state[j] = self.state[j] - base_state[j]
  *         if self.rows:  # r = b  Aw             # <<<<<<<<<<<<<<
  *             for j in range(self.size):
- *                 line.slope += line.base_state[j] * self.direction_state[j]
+ *                 line.slope += self.state[j] * self.direction_state[j]
 */
     goto __pyx_L7;
   }
 
-  /* "skreg/bayes/_kernels.pyx":373
+  /* "skreg/bayes/_kernels.pyx":371
  *                 line.curvature += self.direction_state[j] * self.direction_state[j]
  *         else:  # g = c  Gw
  *             for j in range(self.p):             # <<<<<<<<<<<<<<
- *                 line.slope -= line.base_state[j] * self.direction[j]
+ *                 line.slope -= self.state[j] * self.direction[j]
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
 */
   /*else*/ {
 
-    __pyx_t_8 = __pyx_v_self->p;
-    __pyx_t_9 = __pyx_t_8;
+    __pyx_t_6 = __pyx_v_self->p;
+    __pyx_t_7 = __pyx_t_6;
 
-    for (__pyx_t_10 = 0; __pyx_t_10 < __pyx_t_9; __pyx_t_10+=1) {
-      __pyx_v_j = __pyx_t_10;
+    for (__pyx_t_8 = 0; __pyx_t_8 < __pyx_t_7; __pyx_t_8+=1) {
+      __pyx_v_j = __pyx_t_8;
 
-      /* "skreg/bayes/_kernels.pyx":374
+      /* "skreg/bayes/_kernels.pyx":372
  *         else:  # g = c  Gw
  *             for j in range(self.p):
- *                 line.slope -= line.base_state[j] * self.direction[j]             # <<<<<<<<<<<<<<
+ *                 line.slope -= self.state[j] * self.direction[j]             # <<<<<<<<<<<<<<
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
  *         line.dimension = self.p
 */
+      __pyx_t_1 = __pyx_v_j;
       __pyx_t_2 = __pyx_v_j;
-      __pyx_v_line.slope = (__pyx_v_line.slope - ((__pyx_v_line.base_state[__pyx_v_j]) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )))));
+      __pyx_v_line.slope = (__pyx_v_line.slope - ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_1)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_2)) )))));
 
-      /* "skreg/bayes/_kernels.pyx":375
+      /* "skreg/bayes/_kernels.pyx":373
  *             for j in range(self.p):
- *                 line.slope -= line.base_state[j] * self.direction[j]
+ *                 line.slope -= self.state[j] * self.direction[j]
  *                 line.curvature -= self.direction_state[j] * self.direction[j]             # <<<<<<<<<<<<<<
  *         line.dimension = self.p
  *         self.move_along(&line, h)
@@ -22875,27 +22763,27 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   }
   __pyx_L7:;
 
-  /* "skreg/bayes/_kernels.pyx":376
- *                 line.slope -= line.base_state[j] * self.direction[j]
+  /* "skreg/bayes/_kernels.pyx":374
+ *                 line.slope -= self.state[j] * self.direction[j]
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
  *         line.dimension = self.p             # <<<<<<<<<<<<<<
  *         self.move_along(&line, h)
  * 
 */
-  __pyx_t_8 = __pyx_v_self->p;
+  __pyx_t_6 = __pyx_v_self->p;
 
-  __pyx_v_line.dimension = __pyx_t_8;
+  __pyx_v_line.dimension = __pyx_t_6;
 
-  /* "skreg/bayes/_kernels.pyx":377
+  /* "skreg/bayes/_kernels.pyx":375
  *                 line.curvature -= self.direction_state[j] * self.direction[j]
  *         line.dimension = self.p
  *         self.move_along(&line, h)             # <<<<<<<<<<<<<<
  * 
- *     cdef void stretch_residual(self, int h) noexcept nogil:
+ *     cdef double half_of(self) noexcept nogil:
 */
   __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h);
 
-  /* "skreg/bayes/_kernels.pyx":358
+  /* "skreg/bayes/_kernels.pyx":355
  *         return 0.0
  * 
  *     cdef void stretch(self, int centre, int h) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -22906,10 +22794,161 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
   /* function exit code */
 
 
+
+
 }
 
-/* "skreg/bayes/_kernels.pyx":379
+/* "skreg/bayes/_kernels.pyx":377
  *         self.move_along(&line, h)
+ * 
+ *     cdef double half_of(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """r at w: from r, or from the solution, which is near."""
+ *         cdef int j
+*/
+
+static double __pyx_f_5skreg_5bayes_8_kernels_5Chain_half_of(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self) {
+  int __pyx_v_j;
+  double __pyx_v_total;
+  double __pyx_r;
+  int __pyx_t_1;
+  int __pyx_t_2;
+  int __pyx_t_3;
+  Py_ssize_t __pyx_t_4;
+  Py_ssize_t __pyx_t_5;
+  Py_ssize_t __pyx_t_6;
+  Py_ssize_t __pyx_t_7;
+  Py_ssize_t __pyx_t_8;
+  Py_ssize_t __pyx_t_9;
+
+  /* "skreg/bayes/_kernels.pyx":380
+ *         """r at w: from r, or from the solution, which is near."""
+ *         cdef int j
+ *         cdef double total = 0.0             # <<<<<<<<<<<<<<
+ *         if self.rows:
+ *             for j in range(self.size):
+*/
+  __pyx_v_total = 0.0;
+
+  /* "skreg/bayes/_kernels.pyx":381
+ *         cdef int j
+ *         cdef double total = 0.0
+ *         if self.rows:             # <<<<<<<<<<<<<<
+ *             for j in range(self.size):
+ *                 total += self.state[j] * self.state[j]
+*/
+  if (__pyx_v_self->rows) {
+
+    /* "skreg/bayes/_kernels.pyx":382
+ *         cdef double total = 0.0
+ *         if self.rows:
+ *             for j in range(self.size):             # <<<<<<<<<<<<<<
+ *                 total += self.state[j] * self.state[j]
+ *             return 0.5 * total
+*/
+
+    __pyx_t_1 = __pyx_v_self->size;
+    __pyx_t_2 = __pyx_t_1;
+
+    for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
+      __pyx_v_j = __pyx_t_3;
+
+      /* "skreg/bayes/_kernels.pyx":383
+ *         if self.rows:
+ *             for j in range(self.size):
+ *                 total += self.state[j] * self.state[j]             # <<<<<<<<<<<<<<
+ *             return 0.5 * total
+ *         for j in range(self.p):
+*/
+      __pyx_t_4 = __pyx_v_j;
+      __pyx_t_5 = __pyx_v_j;
+      __pyx_v_total = (__pyx_v_total + ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_4)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_5)) )))));
+    }
+
+
+    /* "skreg/bayes/_kernels.pyx":384
+ *             for j in range(self.size):
+ *                 total += self.state[j] * self.state[j]
+ *             return 0.5 * total             # <<<<<<<<<<<<<<
+ *         for j in range(self.p):
+ *             total += (self.w[j] - self.centres[0, j]) * (self.state[j] + self.centre_states[0, j])
+*/
+    {
+
+      __pyx_r = (0.5 * __pyx_v_total);
+    }
+    goto __pyx_L0;
+
+    /* "skreg/bayes/_kernels.pyx":381
+ *         cdef int j
+ *         cdef double total = 0.0
+ *         if self.rows:             # <<<<<<<<<<<<<<
+ *             for j in range(self.size):
+ *                 total += self.state[j] * self.state[j]
+*/
+  }
+
+  /* "skreg/bayes/_kernels.pyx":385
+ *                 total += self.state[j] * self.state[j]
+ *             return 0.5 * total
+ *         for j in range(self.p):             # <<<<<<<<<<<<<<
+ *             total += (self.w[j] - self.centres[0, j]) * (self.state[j] + self.centre_states[0, j])
+ *         return larger(self.centre_half[0] - 0.5 * total, 0.0)
+*/
+
+  __pyx_t_1 = __pyx_v_self->p;
+  __pyx_t_2 = __pyx_t_1;
+
+  for (__pyx_t_3 = 0; __pyx_t_3 < __pyx_t_2; __pyx_t_3+=1) {
+    __pyx_v_j = __pyx_t_3;
+
+    /* "skreg/bayes/_kernels.pyx":386
+ *             return 0.5 * total
+ *         for j in range(self.p):
+ *             total += (self.w[j] - self.centres[0, j]) * (self.state[j] + self.centre_states[0, j])             # <<<<<<<<<<<<<<
+ *         return larger(self.centre_half[0] - 0.5 * total, 0.0)
+ * 
+*/
+    __pyx_t_5 = __pyx_v_j;
+    __pyx_t_4 = 0;
+    __pyx_t_6 = __pyx_v_j;
+    __pyx_t_7 = __pyx_v_j;
+    __pyx_t_8 = 0;
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_v_total = (__pyx_v_total + (((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_5)) ))) - (*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_self->centres.data + __pyx_t_4 * __pyx_v_self->centres.strides[0]) )) + __pyx_t_6)) )))) * ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_7)) ))) + (*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_self->centre_states.data + __pyx_t_8 * __pyx_v_self->centre_states.strides[0]) )) + __pyx_t_9)) ))))));
+  }
+
+
+  /* "skreg/bayes/_kernels.pyx":387
+ *         for j in range(self.p):
+ *             total += (self.w[j] - self.centres[0, j]) * (self.state[j] + self.centre_states[0, j])
+ *         return larger(self.centre_half[0] - 0.5 * total, 0.0)             # <<<<<<<<<<<<<<
+ * 
+ *     cdef void stretch_residual(self, int h) noexcept nogil:
+*/
+  __pyx_t_9 = 0;
+  {
+
+    __pyx_r = __pyx_f_5skreg_5bayes_8_kernels_larger(((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->centre_half.data) + __pyx_t_9)) ))) - (0.5 * __pyx_v_total)), 0.0);
+  }
+  goto __pyx_L0;
+
+  /* "skreg/bayes/_kernels.pyx":377
+ *         self.move_along(&line, h)
+ * 
+ *     cdef double half_of(self) noexcept nogil:             # <<<<<<<<<<<<<<
+ *         """r at w: from r, or from the solution, which is near."""
+ *         cdef int j
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+
+
+  return __pyx_r;
+}
+
+/* "skreg/bayes/_kernels.pyx":389
+ *         return larger(self.centre_half[0] - 0.5 * total, 0.0)
  * 
  *     cdef void stretch_residual(self, int h) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
@@ -22918,7 +22957,6 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch(struct __pyx_obj_5skr
 
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, int __pyx_v_h) {
   struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
-  int __pyx_v_j;
   int __pyx_v_one;
   double __pyx_v_minus;
   double __pyx_v_nothing;
@@ -22926,32 +22964,26 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   Py_ssize_t __pyx_t_2;
   Py_ssize_t __pyx_t_3;
   Py_ssize_t __pyx_t_4;
-  int __pyx_t_5;
-  int __pyx_t_6;
+  __Pyx_memviewslice __pyx_t_5 = { 0, 0, { 0 }, { 0 }, { 0 } };
+  double __pyx_t_6;
   int __pyx_t_7;
-  __Pyx_memviewslice __pyx_t_8 = { 0, 0, { 0 }, { 0 }, { 0 } };
-  double *__pyx_t_9;
-  double *__pyx_t_10;
-  double __pyx_t_11;
-  double __pyx_t_12;
-  double __pyx_t_13;
   int __pyx_lineno = 0;
   const char *__pyx_filename = NULL;
   int __pyx_clineno = 0;
   PyGILState_STATE __pyx_gilstate_save;
 
-  /* "skreg/bayes/_kernels.pyx":382
+  /* "skreg/bayes/_kernels.pyx":392
  *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
  *         cdef Line line
- *         cdef int j, one = 1             # <<<<<<<<<<<<<<
+ *         cdef int one = 1             # <<<<<<<<<<<<<<
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
 */
   __pyx_v_one = 1;
 
-  /* "skreg/bayes/_kernels.pyx":383
+  /* "skreg/bayes/_kernels.pyx":393
  *         cdef Line line
- *         cdef int j, one = 1
+ *         cdef int one = 1
  *         cdef double minus = -1.0, nothing = 0.0             # <<<<<<<<<<<<<<
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
  *               &nothing, &self.direction[0], &one)
@@ -22959,121 +22991,82 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   __pyx_v_minus = -1.0;
   __pyx_v_nothing = 0.0;
 
-  /* "skreg/bayes/_kernels.pyx":384
- *         cdef int j, one = 1
+  /* "skreg/bayes/_kernels.pyx":394
+ *         cdef int one = 1
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,             # <<<<<<<<<<<<<<
  *               &nothing, &self.direction[0], &one)
- *         for j in range(self.p):
+ *         self.direction_state[:] = self.state
 */
   __pyx_t_1 = 0;
   __pyx_t_2 = 0;
   __pyx_t_3 = 0;
 
-  /* "skreg/bayes/_kernels.pyx":385
+  /* "skreg/bayes/_kernels.pyx":395
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
  *               &nothing, &self.direction[0], &one)             # <<<<<<<<<<<<<<
- *         for j in range(self.p):
- *             self.base[j] = self.w[j] - self.direction[j]
+ *         self.direction_state[:] = self.state
+ *         line.half = self.half_of()
 */
   __pyx_t_4 = 0;
 
-  /* "skreg/bayes/_kernels.pyx":384
- *         cdef int j, one = 1
+  /* "skreg/bayes/_kernels.pyx":394
+ *         cdef int one = 1
  *         cdef double minus = -1.0, nothing = 0.0
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,             # <<<<<<<<<<<<<<
  *               &nothing, &self.direction[0], &one)
- *         for j in range(self.p):
+ *         self.direction_state[:] = self.state
 */
   __pyx_f_5scipy_6linalg_11cython_blas_dgemv(((char *)"N"), (&__pyx_v_self->p), (&__pyx_v_self->size), (&__pyx_v_minus), ((double *)(&(*((double const  *) ( /* dim=1 */ (( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->inverse.data) + __pyx_t_1)) ) + __pyx_t_2 * __pyx_v_self->inverse.strides[1]) ))))), (&__pyx_v_self->p), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_3)) )))), (&__pyx_v_one), (&__pyx_v_nothing), (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_4)) )))), (&__pyx_v_one));
 
-  /* "skreg/bayes/_kernels.pyx":386
+  /* "skreg/bayes/_kernels.pyx":396
  *         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
  *               &nothing, &self.direction[0], &one)
- *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             self.base[j] = self.w[j] - self.direction[j]
- *         self.direction_state[:] = self.state
-*/
-
-  __pyx_t_5 = __pyx_v_self->p;
-  __pyx_t_6 = __pyx_t_5;
-
-  for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
-    __pyx_v_j = __pyx_t_7;
-
-    /* "skreg/bayes/_kernels.pyx":387
- *               &nothing, &self.direction[0], &one)
- *         for j in range(self.p):
- *             self.base[j] = self.w[j] - self.direction[j]             # <<<<<<<<<<<<<<
- *         self.direction_state[:] = self.state
- *         line.base, line.base_state = &self.base[0], &self.zero[0]
-*/
-    __pyx_t_4 = __pyx_v_j;
-    __pyx_t_3 = __pyx_v_j;
-    __pyx_t_2 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_2)) )) = ((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_4)) ))) - (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_3)) ))));
-  }
-
-
-  /* "skreg/bayes/_kernels.pyx":388
- *         for j in range(self.p):
- *             self.base[j] = self.w[j] - self.direction[j]
  *         self.direction_state[:] = self.state             # <<<<<<<<<<<<<<
- *         line.base, line.base_state = &self.base[0], &self.zero[0]
- *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+ *         line.half = self.half_of()
+ *         line.slope = line.curvature = 2.0 * line.half
 */
-  __pyx_t_8 = __pyx_v_self->state;
-  __PYX_INC_MEMVIEW(&__pyx_t_8, 0);
-  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_8, __pyx_v_self->direction_state, 1, 1, 0) < 0))) __PYX_ERR(0, 388, __pyx_L1_error)
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_8, 0);; __pyx_t_8.memview = NULL; __pyx_t_8.data = NULL;
+  __pyx_t_5 = __pyx_v_self->state;
+  __PYX_INC_MEMVIEW(&__pyx_t_5, 0);
+  if (unlikely((__pyx_memoryview_copy_contents(__pyx_t_5, __pyx_v_self->direction_state, 1, 1, 0) < 0))) __PYX_ERR(0, 396, __pyx_L1_error)
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_5, 0);; __pyx_t_5.memview = NULL; __pyx_t_5.data = NULL;
 
-  /* "skreg/bayes/_kernels.pyx":389
- *             self.base[j] = self.w[j] - self.direction[j]
+  /* "skreg/bayes/_kernels.pyx":397
+ *               &nothing, &self.direction[0], &one)
  *         self.direction_state[:] = self.state
- *         line.base, line.base_state = &self.base[0], &self.zero[0]             # <<<<<<<<<<<<<<
- *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+ *         line.half = self.half_of()             # <<<<<<<<<<<<<<
+ *         line.slope = line.curvature = 2.0 * line.half
  *         line.dimension = self.rank
 */
-  __pyx_t_3 = 0;
-  __pyx_t_9 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->base.data) + __pyx_t_3)) ))));
+  __pyx_v_line.half = __pyx_f_5skreg_5bayes_8_kernels_5Chain_half_of(__pyx_v_self);
 
-  __pyx_t_3 = 0;
-  __pyx_t_10 = (&(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->zero.data) + __pyx_t_3)) ))));
-
-  __pyx_v_line.base = __pyx_t_9;
-  __pyx_v_line.base_state = __pyx_t_10;
-
-  /* "skreg/bayes/_kernels.pyx":390
+  /* "skreg/bayes/_kernels.pyx":398
  *         self.direction_state[:] = self.state
- *         line.base, line.base_state = &self.base[0], &self.zero[0]
- *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half             # <<<<<<<<<<<<<<
+ *         line.half = self.half_of()
+ *         line.slope = line.curvature = 2.0 * line.half             # <<<<<<<<<<<<<<
  *         line.dimension = self.rank
  *         self.move_along(&line, h)
 */
-  __pyx_t_11 = 0.0;
+  __pyx_t_6 = (2.0 * __pyx_v_line.half);
 
-  __pyx_t_12 = 0.0;
+  __pyx_v_line.slope = __pyx_t_6;
+  __pyx_v_line.curvature = __pyx_t_6;
 
-  __pyx_t_13 = (2.0 * __pyx_v_self->half);
 
-  __pyx_v_line.half = __pyx_t_11;
-  __pyx_v_line.slope = __pyx_t_12;
-  __pyx_v_line.curvature = __pyx_t_13;
-
-  /* "skreg/bayes/_kernels.pyx":391
- *         line.base, line.base_state = &self.base[0], &self.zero[0]
- *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+  /* "skreg/bayes/_kernels.pyx":399
+ *         line.half = self.half_of()
+ *         line.slope = line.curvature = 2.0 * line.half
  *         line.dimension = self.rank             # <<<<<<<<<<<<<<
  *         self.move_along(&line, h)
  * 
 */
-  __pyx_t_5 = __pyx_v_self->rank;
+  __pyx_t_7 = __pyx_v_self->rank;
 
-  __pyx_v_line.dimension = __pyx_t_5;
+  __pyx_v_line.dimension = __pyx_t_7;
 
-  /* "skreg/bayes/_kernels.pyx":392
- *         line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+  /* "skreg/bayes/_kernels.pyx":400
+ *         line.slope = line.curvature = 2.0 * line.half
  *         line.dimension = self.rank
  *         self.move_along(&line, h)             # <<<<<<<<<<<<<<
  * 
@@ -23081,8 +23074,8 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 */
   __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(__pyx_v_self, (&__pyx_v_line), __pyx_v_h);
 
-  /* "skreg/bayes/_kernels.pyx":379
- *         self.move_along(&line, h)
+  /* "skreg/bayes/_kernels.pyx":389
+ *         return larger(self.centre_half[0] - 0.5 * total, 0.0)
  * 
  *     cdef void stretch_residual(self, int h) noexcept nogil:             # <<<<<<<<<<<<<<
  *         """Stretch the residual, of as many dimensions as there are rows: w about w + Ar, which leaves none."""
@@ -23093,7 +23086,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
   goto __pyx_L0;
   __pyx_L1_error:;
   __pyx_gilstate_save = __Pyx_PyGILState_Ensure();
-  __PYX_XCLEAR_MEMVIEW(&__pyx_t_8, 1);
+  __PYX_XCLEAR_MEMVIEW(&__pyx_t_5, 1);
   __Pyx_WriteUnraisable("skreg.bayes._kernels.Chain.stretch_residual", __pyx_clineno, __pyx_lineno, __pyx_filename, 1, 0);
   __Pyx_PyGILState_Release(__pyx_gilstate_save);
   __pyx_L0:;
@@ -23101,10 +23094,9 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 
 
 
-
 }
 
-/* "skreg/bayes/_kernels.pyx":394
+/* "skreg/bayes/_kernels.pyx":402
  *         self.move_along(&line, h)
  * 
  *     cdef void move_along(self, Line *line, int h) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23115,7 +23107,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual(struct __pyx
 static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *__pyx_v_self, struct __pyx_t_5skreg_5bayes_8_kernels_Line *__pyx_v_line, int __pyx_v_h) {
   int __pyx_v_j;
   double __pyx_v_x;
-  double __pyx_v_kappa;
+  double __pyx_v_delta;
   double __pyx_v_d;
   double __pyx_t_1;
   double __pyx_t_2;
@@ -23126,13 +23118,15 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   int __pyx_t_7;
   Py_ssize_t __pyx_t_8;
   Py_ssize_t __pyx_t_9;
+  Py_ssize_t __pyx_t_10;
+  Py_ssize_t __pyx_t_11;
 
-  /* "skreg/bayes/_kernels.pyx":398
+  /* "skreg/bayes/_kernels.pyx":406
  *         cdef int j
- *         cdef double x, kappa, d
+ *         cdef double x, delta, d
  *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0             # <<<<<<<<<<<<<<
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         line.low, line.high, line.still = -1.0, 1e300, False
 */
   switch (__pyx_v_self->contract) {
     case __pyx_e_5skreg_5bayes_8_kernels_SCALED_NET:
@@ -23145,11 +23139,11 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   }
   __pyx_v_line->h = __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":399
- *         cdef double x, kappa, d
+  /* "skreg/bayes/_kernels.pyx":407
+ *         cdef double x, delta, d
  *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0             # <<<<<<<<<<<<<<
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         line.low, line.high, line.still = -1.0, 1e300, False
  *         for j in range(self.p):
 */
   __pyx_t_1 = 0.0;
@@ -23162,14 +23156,14 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   __pyx_v_line->q1 = __pyx_t_2;
   __pyx_v_line->q2 = __pyx_t_3;
 
-  /* "skreg/bayes/_kernels.pyx":400
+  /* "skreg/bayes/_kernels.pyx":408
  *         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False             # <<<<<<<<<<<<<<
+ *         line.low, line.high, line.still = -1.0, 1e300, False             # <<<<<<<<<<<<<<
  *         for j in range(self.p):
  *             d = self.direction[j]
 */
-  __pyx_t_3 = 0.0;
+  __pyx_t_3 = -1.0;
 
   __pyx_t_2 = 1e300;
 
@@ -23179,12 +23173,12 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   __pyx_v_line->high = __pyx_t_2;
   __pyx_v_line->still = __pyx_t_4;
 
-  /* "skreg/bayes/_kernels.pyx":401
+  /* "skreg/bayes/_kernels.pyx":409
  *         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
- *         line.low, line.high, line.still = 0.0, 1e300, False
+ *         line.low, line.high, line.still = -1.0, 1e300, False
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
  *             d = self.direction[j]
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
+ *             line.q0 += self.l2[j] * self.w[j] * self.w[j]
 */
 
   __pyx_t_5 = __pyx_v_self->p;
@@ -23193,51 +23187,54 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":402
- *         line.low, line.high, line.still = 0.0, 1e300, False
+    /* "skreg/bayes/_kernels.pyx":410
+ *         line.low, line.high, line.still = -1.0, 1e300, False
  *         for j in range(self.p):
  *             d = self.direction[j]             # <<<<<<<<<<<<<<
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+ *             line.q0 += self.l2[j] * self.w[j] * self.w[j]
+ *             line.q1 += 2.0 * self.l2[j] * self.w[j] * d
 */
     __pyx_t_8 = __pyx_v_j;
     __pyx_v_d = (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) )));
 
-    /* "skreg/bayes/_kernels.pyx":403
+    /* "skreg/bayes/_kernels.pyx":411
  *         for j in range(self.p):
  *             d = self.direction[j]
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]             # <<<<<<<<<<<<<<
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+ *             line.q0 += self.l2[j] * self.w[j] * self.w[j]             # <<<<<<<<<<<<<<
+ *             line.q1 += 2.0 * self.l2[j] * self.w[j] * d
  *             line.q2 += self.l2[j] * d * d
 */
     __pyx_t_8 = __pyx_v_j;
-    __pyx_v_line->q0 = (__pyx_v_line->q0 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * (__pyx_v_line->base[__pyx_v_j])) * (__pyx_v_line->base[__pyx_v_j])));
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_v_line->q0 = (__pyx_v_line->q0 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_10)) )))));
 
-    /* "skreg/bayes/_kernels.pyx":404
+    /* "skreg/bayes/_kernels.pyx":412
  *             d = self.direction[j]
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d             # <<<<<<<<<<<<<<
+ *             line.q0 += self.l2[j] * self.w[j] * self.w[j]
+ *             line.q1 += 2.0 * self.l2[j] * self.w[j] * d             # <<<<<<<<<<<<<<
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:
 */
-    __pyx_t_8 = __pyx_v_j;
-    __pyx_v_line->q1 = (__pyx_v_line->q1 + (((2.0 * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) )))) * (__pyx_v_line->base[__pyx_v_j])) * __pyx_v_d));
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_v_line->q1 = (__pyx_v_line->q1 + (((2.0 * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_10)) )))) * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )))) * __pyx_v_d));
 
-    /* "skreg/bayes/_kernels.pyx":405
- *             line.q0 += self.l2[j] * line.base[j] * line.base[j]
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+    /* "skreg/bayes/_kernels.pyx":413
+ *             line.q0 += self.l2[j] * self.w[j] * self.w[j]
+ *             line.q1 += 2.0 * self.l2[j] * self.w[j] * d
  *             line.q2 += self.l2[j] * d * d             # <<<<<<<<<<<<<<
  *             if d > 0.0:
- *                 line.low = larger(line.low, -line.base[j] / d)
+ *                 line.low = larger(line.low, -self.w[j] / d)
 */
-    __pyx_t_8 = __pyx_v_j;
-    __pyx_v_line->q2 = (__pyx_v_line->q2 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) ))) * __pyx_v_d) * __pyx_v_d));
+    __pyx_t_9 = __pyx_v_j;
+    __pyx_v_line->q2 = (__pyx_v_line->q2 + (((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_9)) ))) * __pyx_v_d) * __pyx_v_d));
 
-    /* "skreg/bayes/_kernels.pyx":406
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+    /* "skreg/bayes/_kernels.pyx":414
+ *             line.q1 += 2.0 * self.l2[j] * self.w[j] * d
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:             # <<<<<<<<<<<<<<
- *                 line.low = larger(line.low, -line.base[j] / d)
+ *                 line.low = larger(line.low, -self.w[j] / d)
  *             elif d < 0.0:
 */
     __pyx_t_4 = (__pyx_v_d > 0.0);
@@ -23245,30 +23242,31 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     if (__pyx_t_4) {
 
 
-      /* "skreg/bayes/_kernels.pyx":407
+      /* "skreg/bayes/_kernels.pyx":415
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:
- *                 line.low = larger(line.low, -line.base[j] / d)             # <<<<<<<<<<<<<<
+ *                 line.low = larger(line.low, -self.w[j] / d)             # <<<<<<<<<<<<<<
  *             elif d < 0.0:
- *                 line.high = smaller(line.high, -line.base[j] / d)
+ *                 line.high = smaller(line.high, -self.w[j] / d)
 */
-      __pyx_v_line->low = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_line->low, ((-(__pyx_v_line->base[__pyx_v_j])) / __pyx_v_d));
+      __pyx_t_9 = __pyx_v_j;
+      __pyx_v_line->low = __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_line->low, ((-(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )))) / __pyx_v_d));
 
-      /* "skreg/bayes/_kernels.pyx":406
- *             line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+      /* "skreg/bayes/_kernels.pyx":414
+ *             line.q1 += 2.0 * self.l2[j] * self.w[j] * d
  *             line.q2 += self.l2[j] * d * d
  *             if d > 0.0:             # <<<<<<<<<<<<<<
- *                 line.low = larger(line.low, -line.base[j] / d)
+ *                 line.low = larger(line.low, -self.w[j] / d)
  *             elif d < 0.0:
 */
       goto __pyx_L5;
     }
 
-    /* "skreg/bayes/_kernels.pyx":408
+    /* "skreg/bayes/_kernels.pyx":416
  *             if d > 0.0:
- *                 line.low = larger(line.low, -line.base[j] / d)
+ *                 line.low = larger(line.low, -self.w[j] / d)
  *             elif d < 0.0:             # <<<<<<<<<<<<<<
- *                 line.high = smaller(line.high, -line.base[j] / d)
+ *                 line.high = smaller(line.high, -self.w[j] / d)
  *         x = self.slice(line, 2.0 / sqrt(line.dimension))
 */
     __pyx_t_4 = (__pyx_v_d < 0.0);
@@ -23276,20 +23274,21 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     if (__pyx_t_4) {
 
 
-      /* "skreg/bayes/_kernels.pyx":409
- *                 line.low = larger(line.low, -line.base[j] / d)
+      /* "skreg/bayes/_kernels.pyx":417
+ *                 line.low = larger(line.low, -self.w[j] / d)
  *             elif d < 0.0:
- *                 line.high = smaller(line.high, -line.base[j] / d)             # <<<<<<<<<<<<<<
+ *                 line.high = smaller(line.high, -self.w[j] / d)             # <<<<<<<<<<<<<<
  *         x = self.slice(line, 2.0 / sqrt(line.dimension))
- *         kappa = exp(x)
+ *         delta = expm1(x)
 */
-      __pyx_v_line->high = __pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_v_line->high, ((-(__pyx_v_line->base[__pyx_v_j])) / __pyx_v_d));
+      __pyx_t_9 = __pyx_v_j;
+      __pyx_v_line->high = __pyx_f_5skreg_5bayes_8_kernels_smaller(__pyx_v_line->high, ((-(*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )))) / __pyx_v_d));
 
-      /* "skreg/bayes/_kernels.pyx":408
+      /* "skreg/bayes/_kernels.pyx":416
  *             if d > 0.0:
- *                 line.low = larger(line.low, -line.base[j] / d)
+ *                 line.low = larger(line.low, -self.w[j] / d)
  *             elif d < 0.0:             # <<<<<<<<<<<<<<
- *                 line.high = smaller(line.high, -line.base[j] / d)
+ *                 line.high = smaller(line.high, -self.w[j] / d)
  *         x = self.slice(line, 2.0 / sqrt(line.dimension))
 */
     }
@@ -23297,29 +23296,29 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":410
+  /* "skreg/bayes/_kernels.pyx":418
  *             elif d < 0.0:
- *                 line.high = smaller(line.high, -line.base[j] / d)
+ *                 line.high = smaller(line.high, -self.w[j] / d)
  *         x = self.slice(line, 2.0 / sqrt(line.dimension))             # <<<<<<<<<<<<<<
- *         kappa = exp(x)
+ *         delta = expm1(x)
  *         for j in range(self.p):
 */
   __pyx_v_x = __pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, __pyx_v_line, (2.0 / sqrt(__pyx_v_line->dimension)));
 
-  /* "skreg/bayes/_kernels.pyx":411
- *                 line.high = smaller(line.high, -line.base[j] / d)
+  /* "skreg/bayes/_kernels.pyx":419
+ *                 line.high = smaller(line.high, -self.w[j] / d)
  *         x = self.slice(line, 2.0 / sqrt(line.dimension))
- *         kappa = exp(x)             # <<<<<<<<<<<<<<
+ *         delta = expm1(x)             # <<<<<<<<<<<<<<
  *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *             self.w[j] += delta * self.direction[j]
 */
-  __pyx_v_kappa = exp(__pyx_v_x);
+  __pyx_v_delta = expm1(__pyx_v_x);
 
-  /* "skreg/bayes/_kernels.pyx":412
+  /* "skreg/bayes/_kernels.pyx":420
  *         x = self.slice(line, 2.0 / sqrt(line.dimension))
- *         kappa = exp(x)
+ *         delta = expm1(x)
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *             self.w[j] += delta * self.direction[j]
  *         if self.positive:
 */
 
@@ -23329,30 +23328,30 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":413
- *         kappa = exp(x)
+    /* "skreg/bayes/_kernels.pyx":421
+ *         delta = expm1(x)
  *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]             # <<<<<<<<<<<<<<
+ *             self.w[j] += delta * self.direction[j]             # <<<<<<<<<<<<<<
  *         if self.positive:
  *             for j in range(self.p):
 */
-    __pyx_t_8 = __pyx_v_j;
     __pyx_t_9 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )) = ((__pyx_v_line->base[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_8)) )))));
+    __pyx_t_10 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_10)) )) += (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction.data) + __pyx_t_9)) ))));
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":414
+  /* "skreg/bayes/_kernels.pyx":422
  *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *             self.w[j] += delta * self.direction[j]
  *         if self.positive:             # <<<<<<<<<<<<<<
  *             for j in range(self.p):
  *                 self.w[j] = larger(self.w[j], 0.0)
 */
   if (__pyx_v_self->positive) {
 
-    /* "skreg/bayes/_kernels.pyx":415
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
+    /* "skreg/bayes/_kernels.pyx":423
+ *             self.w[j] += delta * self.direction[j]
  *         if self.positive:
  *             for j in range(self.p):             # <<<<<<<<<<<<<<
  *                 self.w[j] = larger(self.w[j], 0.0)
@@ -23365,33 +23364,33 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
     for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
       __pyx_v_j = __pyx_t_7;
 
-      /* "skreg/bayes/_kernels.pyx":416
+      /* "skreg/bayes/_kernels.pyx":424
  *         if self.positive:
  *             for j in range(self.p):
  *                 self.w[j] = larger(self.w[j], 0.0)             # <<<<<<<<<<<<<<
  *         for j in range(self.size):
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+ *             self.state[j] += delta * self.direction_state[j]
 */
-      __pyx_t_8 = __pyx_v_j;
       __pyx_t_9 = __pyx_v_j;
-      *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )) = __pyx_f_5skreg_5bayes_8_kernels_larger((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_8)) ))), 0.0);
+      __pyx_t_10 = __pyx_v_j;
+      *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_10)) )) = __pyx_f_5skreg_5bayes_8_kernels_larger((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))), 0.0);
     }
 
 
-    /* "skreg/bayes/_kernels.pyx":414
+    /* "skreg/bayes/_kernels.pyx":422
  *         for j in range(self.p):
- *             self.w[j] = line.base[j] + kappa * self.direction[j]
+ *             self.w[j] += delta * self.direction[j]
  *         if self.positive:             # <<<<<<<<<<<<<<
  *             for j in range(self.p):
  *                 self.w[j] = larger(self.w[j], 0.0)
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":417
+  /* "skreg/bayes/_kernels.pyx":425
  *             for j in range(self.p):
  *                 self.w[j] = larger(self.w[j], 0.0)
  *         for j in range(self.size):             # <<<<<<<<<<<<<<
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+ *             self.state[j] += delta * self.direction_state[j]
  *         self.variance *= exp(line.h * x)
 */
 
@@ -23401,51 +23400,51 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":418
+    /* "skreg/bayes/_kernels.pyx":426
  *                 self.w[j] = larger(self.w[j], 0.0)
  *         for j in range(self.size):
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]             # <<<<<<<<<<<<<<
+ *             self.state[j] += delta * self.direction_state[j]             # <<<<<<<<<<<<<<
  *         self.variance *= exp(line.h * x)
- *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+ *         self.half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
 */
-    __pyx_t_8 = __pyx_v_j;
     __pyx_t_9 = __pyx_v_j;
-    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_9)) )) = ((__pyx_v_line->base_state[__pyx_v_j]) + (__pyx_v_kappa * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_8)) )))));
+    __pyx_t_10 = __pyx_v_j;
+    *((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->state.data) + __pyx_t_10)) )) += (__pyx_v_delta * (*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->direction_state.data) + __pyx_t_9)) ))));
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":419
+  /* "skreg/bayes/_kernels.pyx":427
  *         for j in range(self.size):
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+ *             self.state[j] += delta * self.direction_state[j]
  *         self.variance *= exp(line.h * x)             # <<<<<<<<<<<<<<
- *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+ *         self.half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
+ *         self.penalty = 0.0
 */
   __pyx_v_self->variance = (__pyx_v_self->variance * exp((__pyx_v_line->h * __pyx_v_x)));
 
-  /* "skreg/bayes/_kernels.pyx":420
- *             self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+  /* "skreg/bayes/_kernels.pyx":428
+ *             self.state[j] += delta * self.direction_state[j]
  *         self.variance *= exp(line.h * x)
- *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)             # <<<<<<<<<<<<<<
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+ *         self.half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)             # <<<<<<<<<<<<<<
+ *         self.penalty = 0.0
  *         for j in range(self.p):
 */
-  __pyx_v_self->half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_kappa * (__pyx_v_line->slope + ((0.5 * __pyx_v_kappa) * __pyx_v_line->curvature)))), 0.0);
+  __pyx_v_self->half = __pyx_f_5skreg_5bayes_8_kernels_larger((__pyx_v_line->half + (__pyx_v_delta * (__pyx_v_line->slope + ((0.5 * __pyx_v_delta) * __pyx_v_line->curvature)))), 0.0);
 
-  /* "skreg/bayes/_kernels.pyx":421
+  /* "skreg/bayes/_kernels.pyx":429
  *         self.variance *= exp(line.h * x)
- *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))             # <<<<<<<<<<<<<<
+ *         self.half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
+ *         self.penalty = 0.0             # <<<<<<<<<<<<<<
  *         for j in range(self.p):
- *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *             self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))
 */
-  __pyx_v_self->penalty = (0.5 * (__pyx_v_line->q0 + (__pyx_v_kappa * (__pyx_v_line->q1 + (__pyx_v_kappa * __pyx_v_line->q2)))));
+  __pyx_v_self->penalty = 0.0;
 
-  /* "skreg/bayes/_kernels.pyx":422
- *         self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+  /* "skreg/bayes/_kernels.pyx":430
+ *         self.half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
+ *         self.penalty = 0.0
  *         for j in range(self.p):             # <<<<<<<<<<<<<<
- *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *             self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))
  *         self.stretched += larger(x, 0.0)
 */
 
@@ -23455,30 +23454,32 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   for (__pyx_t_7 = 0; __pyx_t_7 < __pyx_t_6; __pyx_t_7+=1) {
     __pyx_v_j = __pyx_t_7;
 
-    /* "skreg/bayes/_kernels.pyx":423
- *         self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+    /* "skreg/bayes/_kernels.pyx":431
+ *         self.penalty = 0.0
  *         for j in range(self.p):
- *             self.penalty += self.l1[j] * fabs(self.w[j])             # <<<<<<<<<<<<<<
+ *             self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))             # <<<<<<<<<<<<<<
  *         self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:
 */
-    __pyx_t_8 = __pyx_v_j;
     __pyx_t_9 = __pyx_v_j;
-    __pyx_v_self->penalty = (__pyx_v_self->penalty + ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_8)) ))) * fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) ))))));
+    __pyx_t_10 = __pyx_v_j;
+    __pyx_t_8 = __pyx_v_j;
+    __pyx_t_11 = __pyx_v_j;
+    __pyx_v_self->penalty = (__pyx_v_self->penalty + (fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_9)) )))) * ((*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l1.data) + __pyx_t_10)) ))) + ((0.5 * (*((double const  *) ( /* dim=0 */ ((char *) (((double const  *) __pyx_v_self->l2.data) + __pyx_t_8)) )))) * fabs((*((double *) ( /* dim=0 */ ((char *) (((double *) __pyx_v_self->w.data) + __pyx_t_11)) ))))))));
   }
 
 
-  /* "skreg/bayes/_kernels.pyx":424
+  /* "skreg/bayes/_kernels.pyx":432
  *         for j in range(self.p):
- *             self.penalty += self.l1[j] * fabs(self.w[j])
+ *             self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))
  *         self.stretched += larger(x, 0.0)             # <<<<<<<<<<<<<<
  *         if self.stretched > 8.0:
  *             self.refresh()
 */
   __pyx_v_self->stretched = (__pyx_v_self->stretched + __pyx_f_5skreg_5bayes_8_kernels_larger(__pyx_v_x, 0.0));
 
-  /* "skreg/bayes/_kernels.pyx":425
- *             self.penalty += self.l1[j] * fabs(self.w[j])
+  /* "skreg/bayes/_kernels.pyx":433
+ *             self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))
  *         self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
  *             self.refresh()
@@ -23489,7 +23490,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
   if (__pyx_t_4) {
 
 
-    /* "skreg/bayes/_kernels.pyx":426
+    /* "skreg/bayes/_kernels.pyx":434
  *         self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:
  *             self.refresh()             # <<<<<<<<<<<<<<
@@ -23498,8 +23499,8 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
     __pyx_f_5skreg_5bayes_8_kernels_5Chain_refresh(__pyx_v_self);
 
-    /* "skreg/bayes/_kernels.pyx":425
- *             self.penalty += self.l1[j] * fabs(self.w[j])
+    /* "skreg/bayes/_kernels.pyx":433
+ *             self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))
  *         self.stretched += larger(x, 0.0)
  *         if self.stretched > 8.0:             # <<<<<<<<<<<<<<
  *             self.refresh()
@@ -23507,7 +23508,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 */
   }
 
-  /* "skreg/bayes/_kernels.pyx":394
+  /* "skreg/bayes/_kernels.pyx":402
  *         self.move_along(&line, h)
  * 
  *     cdef void move_along(self, Line *line, int h) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23522,7 +23523,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along(struct __pyx_obj_5
 
 }
 
-/* "skreg/bayes/_kernels.pyx":428
+/* "skreg/bayes/_kernels.pyx":436
  *             self.refresh()
  * 
  *     cdef void draw_variance(self, double gamma) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23534,7 +23535,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   struct __pyx_t_5skreg_5bayes_8_kernels_Line __pyx_v_line;
   int __pyx_t_1;
 
-  /* "skreg/bayes/_kernels.pyx":431
+  /* "skreg/bayes/_kernels.pyx":439
  *         """Draw  given w: from its inverse Gamma, or by a slice of log ."""
  *         cdef Line line
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -23546,7 +23547,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":432
+    /* "skreg/bayes/_kernels.pyx":440
  *         cdef Line line
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma             # <<<<<<<<<<<<<<
@@ -23555,7 +23556,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_self->variance = (((__pyx_v_self->scale + __pyx_v_self->half) + __pyx_v_self->penalty) / __pyx_v_gamma);
 
-    /* "skreg/bayes/_kernels.pyx":431
+    /* "skreg/bayes/_kernels.pyx":439
  *         """Draw  given w: from its inverse Gamma, or by a slice of log ."""
  *         cdef Line line
  *         if self.contract == SCALED:             # <<<<<<<<<<<<<<
@@ -23565,7 +23566,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
     goto __pyx_L3;
   }
 
-  /* "skreg/bayes/_kernels.pyx":433
+  /* "skreg/bayes/_kernels.pyx":441
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -23577,7 +23578,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":434
+    /* "skreg/bayes/_kernels.pyx":442
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma             # <<<<<<<<<<<<<<
@@ -23586,7 +23587,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_self->variance = ((__pyx_v_self->scale + __pyx_v_self->half) / __pyx_v_gamma);
 
-    /* "skreg/bayes/_kernels.pyx":433
+    /* "skreg/bayes/_kernels.pyx":441
  *         if self.contract == SCALED:
  *             self.variance = (self.scale + self.half + self.penalty) / gamma
  *         elif self.contract == FIXED:             # <<<<<<<<<<<<<<
@@ -23596,7 +23597,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
     goto __pyx_L3;
   }
 
-  /* "skreg/bayes/_kernels.pyx":435
+  /* "skreg/bayes/_kernels.pyx":443
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:             # <<<<<<<<<<<<<<
@@ -23608,7 +23609,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   if (__pyx_t_1) {
 
 
-    /* "skreg/bayes/_kernels.pyx":436
+    /* "skreg/bayes/_kernels.pyx":444
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:
  *             line.still = True             # <<<<<<<<<<<<<<
@@ -23616,14 +23617,14 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 */
     __pyx_v_line.still = 1;
 
-    /* "skreg/bayes/_kernels.pyx":437
+    /* "skreg/bayes/_kernels.pyx":445
  *         elif self.contract != KNOWN:
  *             line.still = True
  *             self.variance *= exp(self.slice(&line, 2.0 / sqrt(self.shape)))             # <<<<<<<<<<<<<<
 */
     __pyx_v_self->variance = (__pyx_v_self->variance * exp(__pyx_f_5skreg_5bayes_8_kernels_5Chain_slice(__pyx_v_self, (&__pyx_v_line), (2.0 / sqrt(__pyx_v_self->shape)))));
 
-    /* "skreg/bayes/_kernels.pyx":435
+    /* "skreg/bayes/_kernels.pyx":443
  *         elif self.contract == FIXED:
  *             self.variance = (self.scale + self.half) / gamma
  *         elif self.contract != KNOWN:             # <<<<<<<<<<<<<<
@@ -23633,7 +23634,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
   }
   __pyx_L3:;
 
-  /* "skreg/bayes/_kernels.pyx":428
+  /* "skreg/bayes/_kernels.pyx":436
  *             self.refresh()
  * 
  *     cdef void draw_variance(self, double gamma) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -23645,7 +23646,7 @@ static void __pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance(struct __pyx_ob
 
 }
 
-/* "skreg/bayes/_kernels.pyx":196
+/* "skreg/bayes/_kernels.pyx":195
  *     cdef int age
  *     cdef const double *uniforms
  *     cdef readonly Py_ssize_t used  # how many uniforms the last run took             # <<<<<<<<<<<<<<
@@ -23684,7 +23685,7 @@ static PyObject *__pyx_pf_5skreg_5bayes_8_kernels_5Chain_4used___get__(struct __
       __Pyx_INCREF(__pyx_t_1);
       __Pyx_PyCriticalSection_Begin(&__pyx_cs, (PyObject*)__pyx_t_1);
       /*try:*/ {
-        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->used); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 196, __pyx_L4_error)
+        __pyx_t_2 = PyLong_FromSsize_t(__pyx_v_self->used); if (unlikely(!__pyx_t_2)) __PYX_ERR(0, 195, __pyx_L4_error)
         __Pyx_GOTREF(__pyx_t_2);
         {
           PyObject *__pyx_temp;
@@ -23966,14 +23967,10 @@ static PyObject *__pyx_tp_new__initialisation_5skreg_5bayes_8_kernels_Chain(PyOb
   p->w.memview = NULL;
   p->state.data = NULL;
   p->state.memview = NULL;
-  p->base.data = NULL;
-  p->base.memview = NULL;
   p->direction.data = NULL;
   p->direction.memview = NULL;
   p->direction_state.data = NULL;
   p->direction_state.memview = NULL;
-  p->zero.data = NULL;
-  p->zero.memview = NULL;
   return o;
 }
 
@@ -24039,10 +24036,8 @@ static void __pyx_tp_dealloc_5skreg_5bayes_8_kernels_Chain(PyObject *o) {
   __PYX_XCLEAR_MEMVIEW(&p->inverse, 1);; p->inverse.memview = NULL; p->inverse.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->w, 1);; p->w.memview = NULL; p->w.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->state, 1);; p->state.memview = NULL; p->state.data = NULL;
-  __PYX_XCLEAR_MEMVIEW(&p->base, 1);; p->base.memview = NULL; p->base.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->direction, 1);; p->direction.memview = NULL; p->direction.data = NULL;
   __PYX_XCLEAR_MEMVIEW(&p->direction_state, 1);; p->direction_state.memview = NULL; p->direction_state.data = NULL;
-  __PYX_XCLEAR_MEMVIEW(&p->zero, 1);; p->zero.memview = NULL; p->zero.data = NULL;
   PyTypeObject *tp = Py_TYPE(o);
   #if CYTHON_USE_TYPE_SLOTS
   (*tp->tp_free)(o);
@@ -25345,18 +25340,19 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.along = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_along;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.slice = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line const *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_slice;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.stretch = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch;
+  __pyx_vtable_5skreg_5bayes_8_kernels_Chain.half_of = (double (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *))__pyx_f_5skreg_5bayes_8_kernels_5Chain_half_of;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.stretch_residual = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_stretch_residual;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.move_along = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, struct __pyx_t_5skreg_5bayes_8_kernels_Line *, int))__pyx_f_5skreg_5bayes_8_kernels_5Chain_move_along;
   __pyx_vtable_5skreg_5bayes_8_kernels_Chain.draw_variance = (void (*)(struct __pyx_obj_5skreg_5bayes_8_kernels_Chain *, double))__pyx_f_5skreg_5bayes_8_kernels_5Chain_draw_variance;
   #if CYTHON_USE_TYPE_SPECS
-  __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5skreg_5bayes_8_kernels_Chain_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain)) __PYX_ERR(0, 180, __pyx_L1_error)
+  __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = (PyTypeObject *) __Pyx_PyType_FromModuleAndSpec(__pyx_m, &__pyx_type_5skreg_5bayes_8_kernels_Chain_spec, NULL); if (unlikely(!__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain)) __PYX_ERR(0, 179, __pyx_L1_error)
   #else
   __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain = &__pyx_type_5skreg_5bayes_8_kernels_Chain;
   #endif
   #if !CYTHON_COMPILING_IN_LIMITED_API
   #endif
   #if !CYTHON_USE_TYPE_SPECS
-  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
+  if (__Pyx_PyType_Ready(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
   #endif
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount((PyObject*)__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain);
@@ -25366,9 +25362,9 @@ static int __Pyx_modinit_Exttype___pyx_obj_5skreg_5bayes_8_kernels_Chain(__pyx_m
     __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain->tp_getattro = PyObject_GenericGetAttr;
   }
   #endif
-  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
-  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_Chain, (PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
-  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 180, __pyx_L1_error)
+  if (__Pyx_SetVtable(__pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_vtabptr_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
+  if (PyObject_SetAttr(__pyx_m, __pyx_mstate_global->__pyx_n_u_Chain, (PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
+  if (__Pyx_setup_reduce((PyObject *) __pyx_mstate->__pyx_ptype_5skreg_5bayes_8_kernels_Chain) < (0)) __PYX_ERR(0, 179, __pyx_L1_error)
   __Pyx_RefNannyFinishContext();
   return 0;
   __pyx_L1_error:;
@@ -26885,19 +26881,19 @@ __Pyx_RefNannySetupContext("PyInit__kernels", 0);
   __pyx_t_19 = 0;
   __pyx_v_5skreg_5bayes_8_kernels_QUANTILE = (&(*((double const  *) ( /* dim=1 */ ((char *) (((double const  *) ( /* dim=0 */ (__pyx_v_5skreg_5bayes_8_kernels__QUANTILE.data + __pyx_t_20 * __pyx_v_5skreg_5bayes_8_kernels__QUANTILE.strides[0]) )) + __pyx_t_19)) ))));
 
-  /* "skreg/bayes/_kernels.pyx":216
+  /* "skreg/bayes/_kernels.pyx":214
  *         self.refresh()
  * 
  *     def run(             # <<<<<<<<<<<<<<
  *         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
  *         double[:, ::1] coef, double[:, ::1] record,
 */
-  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_run, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[2])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 216, __pyx_L1_error)
+  __pyx_t_4 = __Pyx_CyFunction_New(&__pyx_mdef_5skreg_5bayes_8_kernels_5Chain_3run, __Pyx_CYFUNCTION_CCLASS, __pyx_mstate_global->__pyx_n_u_Chain_run, NULL, __pyx_mstate_global->__pyx_n_u_skreg_bayes__kernels, __pyx_mstate_global->__pyx_d, ((PyObject *)__pyx_mstate_global->__pyx_codeobj_tab[2])); if (unlikely(!__pyx_t_4)) __PYX_ERR(0, 214, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_4);
   #if CYTHON_COMPILING_IN_CPYTHON && PY_VERSION_HEX >= 0x030E0000
   PyUnstable_Object_EnableDeferredRefcount(__pyx_t_4);
   #endif
-  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_run, __pyx_t_4) < (0)) __PYX_ERR(0, 216, __pyx_L1_error)
+  if (__Pyx_SetItemOnTypeDict(__pyx_mstate_global->__pyx_ptype_5skreg_5bayes_8_kernels_Chain, __pyx_mstate_global->__pyx_n_u_run, __pyx_t_4) < (0)) __PYX_ERR(0, 214, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_4); __pyx_t_4 = 0;
 
   /* "(tree fragment)":1
@@ -27137,38 +27133,38 @@ static int __Pyx_InitConstants(__pyx_mstatetype *__pyx_mstate) {
   int __pyx_clineno = 0;
   CYTHON_UNUSED_VAR(__pyx_mstate);
   {
-    const struct { const unsigned int length: 8; } str_length_index[] = {{6},{8},{15},{1},{2},{1},{15},{23},{25},{32},{20},{22},{1},{1},{37},{45},{22},{179},{8},{15},{7},{6},{2},{9},{50},{65},{20},{24},{30},{37},{5},{5},{23},{25},{9},{8},{8},{8},{5},{7},{5},{6},{10},{9},{8},{17},{15},{22},{31},{32},{20},{12},{9},{17},{8},{7},{8},{12},{10},{8},{13},{10},{15},{8},{7},{11},{14},{11},{10},{19},{14},{12},{10},{17},{13},{8},{12},{12},{19},{8},{13},{9},{6},{18},{7},{3},{15},{5},{18},{4},{1},{11},{13},{7},{18},{3},{4},{8},{5},{9},{4},{15},{5},{6},{4},{9},{5},{5},{6},{7},{5},{6},{3},{1},{2},{5},{7},{5},{8},{1},{2},{2},{6},{7},{11},{8},{4},{6},{7},{11},{4},{4},{9},{9},{2},{5},{3},{4},{3},{8},{14},{13},{14},{4},{6},{8},{4},{3},{5},{4},{10},{5},{4},{20},{23},{5},{4},{4},{6},{5},{8},{6},{6},{5},{16},{6},{8},{1},{5},{1},{5}};
+    const struct { const unsigned int length: 8; } str_length_index[] = {{6},{8},{15},{1},{2},{1},{15},{23},{25},{32},{20},{22},{1},{1},{37},{45},{22},{179},{8},{15},{7},{6},{2},{9},{50},{65},{20},{24},{30},{37},{5},{5},{23},{25},{9},{8},{8},{8},{5},{7},{5},{6},{10},{9},{8},{17},{15},{22},{31},{32},{20},{12},{9},{17},{8},{7},{8},{12},{10},{8},{13},{10},{15},{8},{7},{11},{14},{11},{10},{19},{14},{12},{10},{17},{13},{8},{12},{12},{19},{8},{13},{9},{6},{18},{7},{3},{15},{5},{18},{4},{1},{11},{13},{7},{18},{3},{4},{8},{5},{9},{4},{15},{5},{6},{4},{9},{5},{5},{6},{7},{5},{6},{3},{1},{2},{5},{7},{5},{8},{1},{2},{2},{6},{7},{11},{8},{4},{6},{7},{11},{4},{4},{9},{9},{2},{5},{3},{4},{3},{8},{14},{13},{14},{4},{6},{8},{4},{3},{5},{4},{10},{5},{4},{20},{23},{5},{4},{4},{6},{5},{8},{6},{6},{5},{16},{6},{8},{1},{5},{1}};
     const struct { const unsigned int length: 10; } bytes_length_index[] = {{1},{573},{9},{43},{89},{271}};
     #ifndef CYTHON_COMPRESS_STRINGS
       #define CYTHON_COMPRESS_STRINGS 90
     #endif
-    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1450 bytes) */
-static const char cstring[] = "x\332\315UKo\0337\020v\3206u\0327\265\363h\023\324E\231>`\247\265\225\332u\322 \010R8\266\334\010I\034?\2226\010\n\020\024w$\261\346\222+\222+ksi\216>\352\270\307=\352\350\243\177F\216:\366\047\364\047t\310\225\0347/\264\005\002T\200v\311!\347\365\3157\263\2049\362]\227\350\372o\300\335\315Yg\000H\303\260f\014\312]\252\\\0477n\334\203X\233\354g\001\273D7\310\r\256\225\023\315T\247\2260\025\221H\030\257\370\242X\250\321\201uFD\020\035\271L\264y\343\371\337e\2077o\376\270\302\224\322\2160kES\021\247\211\001\026\315k%3\022\207 ;\030dMu\230\024\021\211u\004s\004\272\t\352\242\251\031>\343\375\3164\264q\206\251\2319\322DS\243\313\266\305\022@W\204u\205%\353\332\001q-Df%s-\255\010\312\"\220\242\016\2069@o>>\264j\374%E6\252\033\363K\327\226B\264\006<\216\226\330\264\316%\006\n\326\203VO\205th\335e\t\330\n\2515H\246S\242\000\343\302,\022\274wT\301\265@\021\013\316/\310L\310\2319\241\025Eu\241\2323C\230D\007\274\366\032\223\026*,\212(\336\003\256\245\364gZ\331\n\253\363HXV\227\000\312?\233\\\330r\025)\215\t5X*\035\241\324@\224r\240\224Di\260\250\264\232\307\004;\202I<\345B\tG\251\005\331\250\244J ~\261%\274\254D\035\010\326\275\003\306\225\2310\262Q\002V\322\211\340e\222\010\276#1l\273c\240Y\251\263\014\021\240;`\024H\033d\227\203\354\362HVI\262n\032\242\014\026\245\324\034A\047\314\030\226\221\2109Vy\305iY?_\200\222:\266\262\274\275R\253\255\264\230P\341Q9L\223\207\010)\035\211\021h\213\370\276x`R\265\202\2246\214\273\252\224\"\261\302VU\032\337b\026\326j\217\252\2535\345\374\376\316\372\375_\326\267W\226\357VW\313\047]\257>\330^\245C\021\264SP\034\036\256\327\326\356o\335\333\246\367\327\350\335\332zu\333wS\345ycQ\272\221u\351\232\204\256\300\314F~^-\r\231$\206\322\327\035\307\002\373C5\207\347\033\331*R\225\256C\327mA\203\322!\235\300\353\007\302=_4\301\t\007\261\027D^\307\2775\367\257F\252\302\2739\302\n\177\"N\260\225\374*F\274\302\033\034;4\211\355\227\312p16\232\34201\002\302\201bq\020+\2376\245\t&\303L\220`\341)o\001\337\261i\\\356\206\316\374\322\267N\271JU\240\024P""\237r)\3528\317\010o\243\23529\3620\342\365K\245?\024@\267\334\224p\"\023\016\243\263G2}\211!\224:\260>ua)\327F\247\330\333\360\034\367\322\006\016\226\024\026q.\341\324@\210\222\241\204bW\216hK\353i\243\2013\305S\233\331Lq\241+\207\366l\035\253\311\271G\016h\213\311\306p\031B\261\345\306r\351=#\374\236\250Pg|\207K\31354\370\220\273\\\247\312\361\324t\230K1i\255 \nHb\344e\217B\234\270\0149\212\323\022\020\317\360\367S\016\214\321\246!Y\323\372\216gn87\233,\216YxXO\027\021\341xF\002\372\031`\301\263\307\226\217\047\260#\027\344\"*\032\321E\020\374d\216\205\224\226\206R\305\302\233\207\310\017\351\222)\212F\206\355ZE\023\034Q\022\365#\017#\316\376XaYB\032~a\302$L0\312$\303\004\022\3148\321I\242\321-\316\303\304\010m\020g#\030v]b!\2154-K\200\304\300\017\024\222$\370\307Lp\364 \326\021\016 a\235\317v\327b\317[,\016\370Y\207E\037N\3100[|F\257\235`C\231\362@It $\026\311 i0\004\247\361oR\374&\244\t\230\321\000E\016c\344i\202\363\014\002-^dK\330\333Q&\273\273\332X\327}\002F\333\373\303~\240W,\027IF\257\"\005\230l\322\205\205!=\353\330\2024\"\263B9\362\315\034\371\207\327\361\346\177S\2704\326\321\370\005\235\345-f\216X\371\327\306\336v\234o1\226\021\004\377\273\234/\215E\221vcQ\023\033p,b\335${zl\360\356\007{\337\3666\237.\017\306O\356-\355u{6\277\370\307\304\231\336\367=\326s\371\365\342\327\375\251\375\257\366\331`\374\243\275\264w\253\047\362\366\323\345?\307\307N\\\310\337\311\257\025\013E\265?Uj\356\242\302\357\005\033L\\\310?-\320\332\271\336\343\274\375\347\361\261\023\323\371\017\305\305\342\312\263\331\233\007h\346\344\263\223\323\371O\305\302`b\372\331\364\\\377\316~\373\340\375\203\2667\357\r\237\036;\361Eq\272X,\036\367-\272\345\007\247\017\026\017\266\374\371\347\371\023\357ib\357\016\206\345\035\337\356/\367\037\354O\r><5\230\230\354\275\327{\230_\314\027\006\223gzK\275N\276\225w\212\255\242\333\357\354ob\354g\317\r&\317\366\252\371\271\234\345\006\315/\014\316\236\317\217\037\335\214\027\307\2123\030\365\321\345\047\301\321\325\376T\377\313\376V\277=8\217""\001\317\3677\373\314\337:U\260\242Sn>\3137\275\371\333\371r\351=\315W\362\366\320\222?X\356=\312\037\024S\203\311\217\021!\233\177\235;\364\371\206\315\371\374X\200\343/n?o\203";
-    PyObject *data = __Pyx_DecompressString(cstring, 1450, 1);
+    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (1447 bytes) */
+static const char cstring[] = "x\332\315UKo\0337\020v\3206u\0327\265\363h\023\324E\231>`\247\265\225\332u\322 \010R8\266\334\010I\034?\2226\010\n\020\024w$\261\346\222+\222+ksi\216>\352\270\307=\352\350\243\177F\216:\366\047\364\047t\310\225\0347/\264\005\002T\200v\311!\347\365\3157\263\2049\362]\227\350\372o\300\335\315Yg\000H\303\260f\014\312]\252\\\0477n\334\203X\233\354g\001\273D7\310\r\256\225\023\315T\247\2260\025\221H\030\257\370\242X\250\321\201uFD\020\035\271L\264y\343\371\337e\2077o\376\270\302\224\322\2160kES\021\247\211\001\026\315k%3\022\207 ;\030dMu\230\024\021\211u\004s\004\272\t\352\242\251\031>\343\375\3164\264q\206\251\2319\322DS\243\313\266\305\022@W\204u\205%\353\332\001q-Df%s-\255\010\312\"\220\242\016\2069@o>>\264j\374%E6\252\033\363K\327\226B\264\006<\216\226\330\264\316%\006\n\326\203VO\205th\335e\t\330\n\2515H\246S\242\000\343\302,\022\274wT\301\265@\021\013\316/\310L\310\2319\241\025Eu\241\2323C\230D\007\274\366\032\223\026*,\212(\336\003\256\245\364gZ\331\n\253\363HXV\227\000\312?\233\\\330r\025)\215\t5X*\035\241\324@\224r\240\224Di\260\250\264\232\307\004;\202I<\345B\tG\251\005\331\250\244J ~\261%\274\254D\035\010\326\275\003\306\225\2310\262Q\002V\322\211\340e\222\010\276#1l\273c\240Y\251\263\014\021\240;`\024H\033d\227\203\354\362HVI\262n\032\242\014\026\245\324\034A\047\314\030\226\221\2109Vy\305iY?_\200\222:\266\262\274\275R\253\255\264\230P\341Q9L\223\207\010)\035\211\021h\213\370\276x`R\265\202\2246\214\273\252\224\"\261\302VU\032\337b\026\326j\217\252\2535\345\374\376\316\372\375_\326\267W\226\357VW\313\047]\257>\330^\245C\021\264SP\034\036\256\327\326\356o\335\333\246\367\327\350\335\332zu\333wS\345ycQ\272\221u\351\232\204\256\300\314F~^-\r\231$\206\322\327\035\307\002\373C5\207\347\033\331*R\225\256C\327mA\203\322!\235\300\353\007\302=_4\301\t\007\261\027D^\307\2775\367\257F\252\302\2739\302\n\177\"N\260\225\374*F\274\302\033\034;4\211\355\227\312p16\232\34201\002\302\201bq\020+\2376\245\t&\303L\220`\341)o\001\337\261i\\\356\206\316\374\322\267N\271JU\240\024P""\237r)\3528\317\010o\243\23529\3620\342\365K\245?\024@\267\334\224p\"\023\016\243\263G2}\211!\224:\260>ua)\327F\247\330\333\360\034\367\322\006\016\226\024\026q.\341\324@\210\222\241\204bW\216hK\353i\243\2013\305S\233\331Lq\241+\207\366l\035\253\311\271G\016h\213\311\306p\031B\261\345\306r\351=#\374\236\250Pg|\207K\31354\370\220\273\\\247\312\361\324t\230K1i\255 \nHb\344e\217B\234\270\0149\212\323\022\020\317\360\367S\016\214\321\246!Y\323\372\216gn87\233,\216YxXO\027\021\341xF\002\372\031`\301\263\307\226\217\047\260#\027\344\"*\032\321E\020\374d\216\205\224\226\206R\305\302\233\207\310\017\351\222)\212F\206\355ZE\023\034Q\022\365#\017#\316\376XaYB\032~a\302$L0\312$\303\004\022\3148\321I\242\321-\316\303\304\010m\020g#\030v]b!\2154-K\200\304\300\017\024\222$\370\307Lp\364 \326\021\016 a\235\317v\327b\317[,\016\370Y\207E\037N\3100[|F\257\235`C\231\362@It $\026\311 i0\004\247\361oR\374&\244\t\230\321\000E\016c\344i\202\363\014\002-^dK\330\333Q&\273\273\332X\327\275?l\005z\305r\221d\364*V\237\311&]X\0302\263\216\335G#2+\224#\337\314\221\177x\035o\3767\205Kc\035\215\037\317Y\336b\346\210\225\177m\354m\307\371\026c\031A\360\277\313\371\322X\024i7\0265\261\367\306\"\326M\262\247\307\006\357~\260\367mo\363\351\362`\374\344\336\322^\267g\363\213\177L\234\351}\337c=\227_/~\335\237\332\377j\237\r\306?\332K{\267z\"o?]\376s|\354\304\205\374\235\374Z\261PT\373S\245\346.*\374^\260\301\304\205\374\323\002\255\235\353=\316\333\177\036\037;1\235\377P\\,\256<\233\275y\200fN>;9\235\377T,\014&\246\237M\317\365\357\354\267\017\336?h{\363\336\360\351\261\023_\024\247\213\305\342q\337\242[~p\372`\361`\313\237\177\236?\361\236&\366\356`X\336\361\355\376r\377\301\376\324\340\303S\203\211\311\336{\275\207\371\305|a0y\246\267\324\353\344[y\247\330*\272\375\316\376&\306~\366\334`\362l\257\232\237\313Yn\320\374\302\340\354\371\374\370\321\315xq\2548\203Q\037]~\022\034]\355O\365\277\354o\365\333\203\363\030\360|\177\263\317\374\255S\005+:\345\346\263|\323\233\277\235/\227\336\323|%o\017-\371""\203\345\336\243\374A15\230\374\030\021\262\371\327\271C\237o\330\234\317\217\0058\376\002\367\314mP";
+    PyObject *data = __Pyx_DecompressString(cstring, 1447, 1);
     #define __Pyx_DecompressString_LZSS_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (1920 bytes) */
-static const char cstring[] = "\377 at 0x o\377bject>(t\377ree frag\377ment).: \377<<Memory\377View of \377<contigu\377ous and gdir5\001\007\rin\021\005\177strided\"\010o or \004\031><(\t\376A\006>?Canno\377t assign\377 to read\177-only m\240\002\375v\242\000Invali\377d mode, \347exp\325\000|\000\047c\047\376t\001\047fortra\237n\047, gH\000%\005s\357hape\222\000 ax\377is Note \373th\227 Cytho\373n \021\000delib\237eratek\000\320\001c\367ter!\001n PE\337P-484\212\"re\376\304!s subcl\366\246\000es\261!buil\373ti\260\000ypes.\377 If you \223ne\224 \303\000p\316\000%\tt\177hen set\200\000\367e \047\357\002atio\377n_typing\355\047\355$iv\242\000o F\377alse.add}_\231 ecoll\306@\376+\000s.abcdi\177sableen\002\001\357gcis\004\003dno\377 default\377 __reduc\277e__ duM\002n\367on-\262@vial\376\033\000cinit__\377self.uni\336\275 ms c\204Cbe\275 \214`vert\304\003a\323 P\253#\311c \352  p\357ickl\264\000skr\277eg.bay\377\000_\177kernels\017\002\365/\017\002/\014\005.pyx\371u\253\002\336Aalloc\376\362  array \037data.\013\020\272C\214\204\001\376\351cs.ASCII_Chain\000\002.\336\006\315c\316B__\017\005\346 st\372\324@_\013\013runCo\375n\250`ctElli\377psisEnum\377BaseFIXE\357DInt\014\001KNO\377WNSCALED\376\000\003_NETSD_\376\014\004equence\377UNIFORMS\377_OF_LINE\365S\312\205\001.\317\205\007__Py\177x_Flexi\253@x`\005\000\023\305\002pr__\007\025\317miss\244`\031\004Py\377Dict_Nex?tRef__\310d\354@\343__\235\204\002E\001\003\003get/itemV\001d0\001`\000wdoce\001fun\003\002\370\037\000\246#{\000impor\316\226`__m\342 \213\001me\373taJ\006modul\276a\002mro_e\307 i\273es\261\001namx\002n\373ew\300\001prepa\371r\212\002\366@_chec\207ksu\202\000\n\001f\004\025\001t\337ype__\037\001unf\316be_\214A\r\003vt\342\204\001\036\217!qualZ\005\320\204\005\352N\306\352\204\006ex\303!\177\000\312\"se\303t_\226\005\215f\345 \221n__\367tes\367\001is_c\377oroutine\371_\357&\334\003value\1772member\240 \367p__\r\002_abc\376\315\204\005_buffer\376\326\204\002asynciom.G\006sb\350`cc\266!?e_half\004\004\250\204\002\335s\022\003sclv\001in""\375_\245\204\001ebackc\177lscoefc\265\204\004\377countcur\377vaturedo\307ned\305\"\267\000\355\212\003em\377ptyencod\237eenum\000\001\341\210\002e\377rrorflag\355s\356\206\001at\261\211\004gam\353ma\000\002s\253aidi\377ndexinve\327rse\272as\000\002iz\377ekl1l2ma\177trixmem\226\212\001\277mills_\246Bm\315i[\001ed\241\212\001\244cn_\377drawsn_p\257enal=\000d\245an\217dimn\224@\302\002\005\001r\376\205\211\002pnumpyo\367bjp\357\000popp\375ot\000ivepri\373or\345 rianc\377epseudo_|\375#\226`ntilez\003\277rankre\271@d\277regist\352\001w_sruns\232@e\350\210\001\047set\233\211\004\227\213\002s\317\000\251\210\026~\317\210\004normal\336\000\177ilstartT\000\357psto\001\000ruc\277tsuper\271\211\005u\375n\266\001update\270\244b\236m\271bsva\304\003w\377worstxze\357rosO\200\205\003t_5\377scipy_6l\275i\256 g_11\323\210\004b\377las_d (i?nt *, \010$\047\000|\000.]\002)\000voil\000\037char <\007M.H]\360\336\200)\205\201,\373\005c\216)\000dd\377ot\000dgemv\377\000daxpy\200\001\377\330\004\n\210+\220Q\200\377A\330\010\013\2104\210x\377\220s\230!\340\014\023\220\3773\220a\220t\230:\240\377\\\260\021\260$\260a\330\377\010\017\210u\220B\220i\377\230q\200A\360\010\000\t\377\031\230\003\2308\2401\240\327E\250\0214\003w.\000\177\240\177a\330\014\031\230\033\240K\000\377\025\220Z\230q\360\006\000\377\t\034\2307\240!\2405\357\320(>\270D\000\013\320\013\377\034\230G\2401\330\014\034\377\320\034,\250K\260q\270\347\007\270q[\001U\001\022\000\t\377\"\240\022\2402\240Z\250\375st\000c\270\022\2702\270\335R\034\001\037\230zf\001\014\210\371K\224\000u\001H\250A\250T\377\260\021\330\r\016\330\014\020\377\220\005\220U\230!\2301\377\330\020\023\2204\220v\230\377R\230v\240R\240x\250\367v\260Q\271\000\024\025\330\020\377\024\220E\230\025\230a\230\375r\\\0001\330\024\030\230\006>\001\t\010\240\001\240\023\263\000\025\000\372\002\006\027d\0026\250\021\250#\277\250R\250q\330\030\256\000-\357\250Q\250a:\001\016\240a\273\240v\007\003\035\230Q[\001H\373\230Ax\003u\230C\230q\371\330D\003t\001A\220X\230T\337""\240\021\330\020\026\320 s\230\307%\230t\373\000\000\n\014\013\030\230\001\001\212\"";
-    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 1920, 2955);
+    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (1914 bytes) */
+static const char cstring[] = "\377 at 0x o\377bject>(t\377ree frag\377ment).: \377<<Memory\377View of \377<contigu\377ous and gdir5\001\007\rin\021\005\177strided\"\010o or \004\031><(\t\376A\006>?Canno\377t assign\377 to read\177-only m\240\002\375v\242\000Invali\377d mode, \347exp\325\000|\000\047c\047\376t\001\047fortra\237n\047, gH\000%\005s\357hape\222\000 ax\377is Note \373th\227 Cytho\373n \021\000delib\237eratek\000\320\001c\367ter!\001n PE\337P-484\212\"re\376\304!s subcl\366\246\000es\261!buil\373ti\260\000ypes.\377 If you \223ne\224 \303\000p\316\000%\tt\177hen set\200\000\367e \047\357\002atio\377n_typing\355\047\355$iv\242\000o F\377alse.add}_\231 ecoll\306@\376+\000s.abcdi\177sableen\002\001\357gcis\004\003dno\377 default\377 __reduc\277e__ duM\002n\367on-\262@vial\376\033\000cinit__\377self.uni\336\275 ms c\204Cbe\275 \214`vert\304\003a\323 P\253#\311c \352  p\357ickl\264\000skr\277eg.bay\377\000_\177kernels\017\002\365/\017\002/\014\005.pyx\371u\253\002\336Aalloc\376\362  array \037data.\013\020\272C\214\204\001\376\351cs.ASCII_Chain\000\002.\336\006\315c\316B__\017\005\346 st\372\324@_\013\013runCo\375n\250`ctElli\377psisEnum\377BaseFIXE\357DInt\014\001KNO\377WNSCALED\376\000\003_NETSD_\376\014\004equence\377UNIFORMS\377_OF_LINE\365S\312\205\001.\317\205\007__Py\177x_Flexi\253@x`\005\000\023\305\002pr__\007\025\317miss\244`\031\004Py\377Dict_Nex?tRef__\310d\354@\343__\235\204\002E\001\003\003get/itemV\001d0\001`\000wdoce\001fun\003\002\370\037\000\246#{\000impor\316\226`__m\342 \213\001me\373taJ\006modul\276a\002mro_e\307 i\273es\261\001namx\002n\373ew\300\001prepa\371r\212\002\366@_chec\207ksu\202\000\n\001f\004\025\001t\337ype__\037\001unf\316be_\214A\r\003vt\342\204\001\036\217!qualZ\005\320\204\005\352N\306\352\204\006ex\303!\177\000\312\"se\303t_\226\005\215f\345 \221n__\367tes\367\001is_c\377oroutine\371_\357&\334\003value\1772member\240 \367p__\r\002_abc\376\315\204\005_buffer\376\326\204\002asynciom.G\006sb\350`cc\266!?e_half\004\004\250\204\002\335s\022\003sclv\001in""\375_\245\204\001ebackc\177lscoefc\265\204\004\377countcur\377vaturedo\307ned\305\"\267\000\355\212\003em\377ptyencod\237eenum\000\001\341\210\002e\377rrorflag\355s\356\206\001at\261\211\004gam\353ma\000\002s\253aidi\377ndexinve\327rse\272as\000\002iz\377ekl1l2ma\177trixmem\226\212\001\277mills_\246Bm\315i[\001ed\241\212\001\244cn_\377drawsn_p\257enal=\000d\245an\217dimn\224@\302\002\005\001r\376\205\211\002pnumpyo\367bjp\357\000popp\375ot\000ivepri\373or\345 rianc\377epseudo_|\375#\226`ntilez\003\277rankre\271@d\277regist\352\001w_sruns\232@e\350\210\001\047set\233\211\004\227\213\002s\317\000\251\210\026~\317\210\004normal\336\000\177ilstartT\000\357psto\001\000ruc\277tsuper\271\211\005u\375n\266\001update\270\244b\236m\271bsva\304\003w\177worstxO\373\204\003\377t_5scipy\357_6li\251 g_1\3751\316\210\004blas_d\377 (int *,\341 \010$\047\000\000.]\002)\000v\373oil\000char \200<\007M.H]\336\200)\205\201,\373\005c\216)\377\000ddot\000dg\377emv\000daxp\377y\200\001\330\004\n\210+\377\220Q\200A\330\010\013\210\3774\210x\220s\230!\340\377\014\023\2203\220a\220t\377\230:\240\\\260\021\260$\377\260a\330\010\017\210u\220\377B\220i\230q\200A\360\377\010\000\t\031\230\003\2308\277\2401\240E\250\0214\003w\376.\000\177\240a\330\014\031\230\373\033\240K\000\025\220Z\230q\377\360\006\000\t\034\2307\240\177!\2405\320(>\270D\000\377\013\320\013\034\230G\2401\377\330\014\034\320\034,\250K?\260q\270\007\270q[\001U\001\377\022\000\t\"\240\022\2402\357\240Z\250st\000c\270\022\357\2702\270R\034\001\037\230z\316f\001\014\210K\224\000u\001H\250\377A\250T\260\021\330\r\016\377\330\014\020\220\005\220U\230\377!\2301\330\020\023\2204\377\220v\230R\230v\240R\277\240x\250v\260Q\271\000\024\377\025\330\020\024\220E\230\025\357\230a\230r\\\0001\330\024\367\030\230\006\001\t\010\240\001\240\321\023\263\000\025\000\002\006\027d\0026\250\377\021\250#\250R\250q\330}\030\256\000-\250Q\250a:\001\337\016\240a\240v\007\003\035\230\335Q[\001H\230Ax\003u\230\317C\230q\330D\003t\001A\220\377X\230T\240\021""\330\020\026>\320 s\230%\230t\373\000\000\n\016\014\013\030\230\001\212\"";
+    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 1914, 2950);
     #define __Pyx_DecompressString_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #else /* compression: none (2955 bytes) */
-static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <contiguous and direct><contiguous and indirect><strided and direct or indirect><strided and direct><strided and indirect>>?Cannot assign to read-only memoryviewInvalid mode, expected \047c\047 or \047fortran\047, got Invalid shape in axis Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notecollections.abcdisableenablegcisenabledno default __reduce__ due to non-trivial __cinit__self.uniforms cannot be converted to a Python object for picklingskreg.bayes._kernelsskreg/bayes/_kernels.pyxunable to allocate array data.unable to allocate shape and strides.ASCIIChainChain.__reduce_cython__Chain.__setstate_cython__Chain.runContractEllipsisEnumBaseFIXEDIntEnumKNOWNSCALEDSCALED_NETSD_SCALEDSequenceUNIFORMS_OF_LINESView.MemoryView__Pyx_FlexibleEnumBase__Pyx_FlexibleEnumBase.__repr____Pyx_FlexibleEnumBase._missing___Pyx_PyDict_NextRef__annotate____class____class_getitem____dict____doc____func____getstate____import____main____metaclass____module____mro_entries____name____new____prepare____pyx_checksum__pyx_state__pyx_type__pyx_unpickle_Enum__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____repr____set_name____setstate____setstate_cython____test___is_coroutine_missing__name__value2member_map__value_abcallocate_bufferarrayasyncio.coroutinesbaseccentre_halfcentre_statescentrescline_in_tracebackclscoefcontractcountcurvaturedonedtype_is_objectemptyencodeenumenumerateerrorflagsformatfortrangammagammasgetiidindexinverseitemsitemsizekl1l2matrixmemviewmills_tablemirroredmodemodulen_drawsn_penalizednamendimnet_countnet_rationpnumpyobjpackpoppositiveprior_variancepseudo_memberquantile_tablerankrecordregisterrowsrunscaleselfsetdefaultshapesizeskreg.bayes._kernelsskreg.bayes.normal_tailstartstepstopstructsuperuniformsunpackupdatevaluevalue2member_mapvaluesvariancewworstxzerosO__pyx_t_5sci""py_6linalg_11cython_blas_d (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (char *, int *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000ddot\000dgemv\000daxpy\200\001\330\004\n\210+\220Q\200A\330\010\013\2104\210x\220s\230!\340\014\023\2203\220a\220t\230:\240\\\260\021\260$\260a\330\010\017\210u\220B\220i\230q\200A\360\010\000\t\031\230\003\2308\2401\240E\250\021\330\010\013\2104\210w\220a\220\177\240a\330\014\031\230\033\240A\330\010\025\220Z\230q\360\006\000\t\034\2307\240!\2405\320(>\270a\330\010\013\320\013\034\230G\2401\330\014\034\320\034,\250K\260q\270\007\270q\330\010\017\210q\200A\360\022\000\t\"\240\022\2402\240Z\250s\260$\260c\270\022\2702\270R\270q\330\010\037\230z\250\021\330\010\014\210K\220t\2308\2401\240H\250A\250T\260\021\330\r\016\330\014\020\220\005\220U\230!\2301\330\020\023\2204\220v\230R\230v\240R\240x\250v\260Q\260a\330\024\025\330\020\024\220E\230\025\230a\230r\240\022\2401\330\024\030\230\006\230a\230r\240\022\2401\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\010\240\001\240\023\240A\330\024\027\220t\2308\2406\250\021\250#\250R\250q\330\030\034\320\034-\250Q\250a\330\024\030\230\016\240a\240v\250Q\250a\330\024\035\230Q\330\020\024\220H\230A\330\020\023\2204\220u\230C\230q\330\024\030\230\010\240\001\330\020\024\220A\220X\230T\240\021\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\030\230\001\330\010\017\210q";
+    #else /* compression: none (2950 bytes) */
+static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <contiguous and direct><contiguous and indirect><strided and direct or indirect><strided and direct><strided and indirect>>?Cannot assign to read-only memoryviewInvalid mode, expected \047c\047 or \047fortran\047, got Invalid shape in axis Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.add_notecollections.abcdisableenablegcisenabledno default __reduce__ due to non-trivial __cinit__self.uniforms cannot be converted to a Python object for picklingskreg.bayes._kernelsskreg/bayes/_kernels.pyxunable to allocate array data.unable to allocate shape and strides.ASCIIChainChain.__reduce_cython__Chain.__setstate_cython__Chain.runContractEllipsisEnumBaseFIXEDIntEnumKNOWNSCALEDSCALED_NETSD_SCALEDSequenceUNIFORMS_OF_LINESView.MemoryView__Pyx_FlexibleEnumBase__Pyx_FlexibleEnumBase.__repr____Pyx_FlexibleEnumBase._missing___Pyx_PyDict_NextRef__annotate____class____class_getitem____dict____doc____func____getstate____import____main____metaclass____module____mro_entries____name____new____prepare____pyx_checksum__pyx_state__pyx_type__pyx_unpickle_Enum__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____repr____set_name____setstate____setstate_cython____test___is_coroutine_missing__name__value2member_map__value_abcallocate_bufferarrayasyncio.coroutinesbaseccentre_halfcentre_statescentrescline_in_tracebackclscoefcontractcountcurvaturedonedtype_is_objectemptyencodeenumenumerateerrorflagsformatfortrangammagammasgetiidindexinverseitemsitemsizekl1l2matrixmemviewmills_tablemirroredmodemodulen_drawsn_penalizednamendimnet_countnet_rationpnumpyobjpackpoppositiveprior_variancepseudo_memberquantile_tablerankrecordregisterrowsrunscaleselfsetdefaultshapesizeskreg.bayes._kernelsskreg.bayes.normal_tailstartstepstopstructsuperuniformsunpackupdatevaluevalue2member_mapvaluesvariancewworstxO__pyx_t_5scipy_6l""inalg_11cython_blas_d (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (char *, int *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000void (int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *, __pyx_t_5scipy_6linalg_11cython_blas_d *, int *)\000ddot\000dgemv\000daxpy\200\001\330\004\n\210+\220Q\200A\330\010\013\2104\210x\220s\230!\340\014\023\2203\220a\220t\230:\240\\\260\021\260$\260a\330\010\017\210u\220B\220i\230q\200A\360\010\000\t\031\230\003\2308\2401\240E\250\021\330\010\013\2104\210w\220a\220\177\240a\330\014\031\230\033\240A\330\010\025\220Z\230q\360\006\000\t\034\2307\240!\2405\320(>\270a\330\010\013\320\013\034\230G\2401\330\014\034\320\034,\250K\260q\270\007\270q\330\010\017\210q\200A\360\022\000\t\"\240\022\2402\240Z\250s\260$\260c\270\022\2702\270R\270q\330\010\037\230z\250\021\330\010\014\210K\220t\2308\2401\240H\250A\250T\260\021\330\r\016\330\014\020\220\005\220U\230!\2301\330\020\023\2204\220v\230R\230v\240R\240x\250v\260Q\260a\330\024\025\330\020\024\220E\230\025\230a\230r\240\022\2401\330\024\030\230\006\230a\230r\240\022\2401\330\024\030\230\010\240\001\240\023\240A\330\024\030\230\010\240\001\240\023\240A\330\024\027\220t\2308\2406\250\021\250#\250R\250q\330\030\034\320\034-\250Q\250a\330\024\030\230\016\240a\240v\250Q\250a\330\024\035\230Q\330\020\024\220H\230A\330\020\023\2204\220u\230C\230q\330\024\030\230\010\240\001\330\020\024\220A\220X\230T\240\021\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\026\220a\220s\230%\230t\2401\330\020\030\230\001\330\010\017\210q";
     PyObject *data = NULL;
     #define __Pyx_DecompressString_UNUSED
     #define __Pyx_DecompressString_LZSS_UNUSED
     #endif
     PyObject **stringtab = __pyx_mstate->__pyx_string_tab;
     Py_ssize_t pos = 0;
-    for (int i = 0; i < 171; i++) {
+    for (int i = 0; i < 170; i++) {
       Py_ssize_t bytes_length = str_length_index[i].length;
       PyObject *string = PyUnicode_DecodeUTF8(bytes + pos, bytes_length, NULL);
       if (likely(string) && i >= 30) PyUnicode_InternInPlace(&string);
@@ -27179,8 +27175,8 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
       stringtab[i] = string;
       pos += bytes_length;
     }
-    for (int i = 171; i < 177; i++) {
-      Py_ssize_t bytes_length = bytes_length_index[i-171].length;
+    for (int i = 170; i < 176; i++) {
+      Py_ssize_t bytes_length = bytes_length_index[i-170].length;
       PyObject *string = PyBytes_FromStringAndSize(bytes + pos, bytes_length);
       stringtab[i] = string;
       pos += bytes_length;
@@ -27190,14 +27186,14 @@ static const char bytes[] = " at 0x object>(tree fragment).: <<MemoryView of <co
       }
     }
     Py_XDECREF(data);
-    for (Py_ssize_t i = 0; i < 177; i++) {
+    for (Py_ssize_t i = 0; i < 176; i++) {
       if (unlikely(PyObject_Hash(stringtab[i]) == -1)) {
         __PYX_ERR(0, 1, __pyx_L1_error)
       }
     }
     #if CYTHON_IMMORTAL_CONSTANTS
     {
-      PyObject **table = stringtab + 171;
+      PyObject **table = stringtab + 170;
       for (Py_ssize_t i=0; i<6; ++i) {
         #if PY_VERSION_HEX >= 0x030F0000
         PyUnstable_SetImmortal(table[i]);
@@ -27303,7 +27299,7 @@ static int __Pyx_CreateCodeObjects(__pyx_mstatetype *__pyx_mstate) {
     __pyx_mstate_global->__pyx_codeobj_tab[1] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_n_u_EnumBase, __pyx_mstate->__pyx_n_u_repr, __pyx_mstate->__pyx_kp_b_iso88591_A_4xs_3at_a_uBiq, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[1])) goto bad;
   }
   {
-    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 216};
+    const __Pyx_PyCode_New_function_description descr = {7, 0, 0, 12, (unsigned int)(CO_OPTIMIZED|CO_NEWLOCALS), 214};
     PyObject* const varnames[] = {__pyx_mstate->__pyx_n_u_self, __pyx_mstate->__pyx_n_u_mirrored, __pyx_mstate->__pyx_n_u_uniforms, __pyx_mstate->__pyx_n_u_gammas, __pyx_mstate->__pyx_n_u_n_draws, __pyx_mstate->__pyx_n_u_coef, __pyx_mstate->__pyx_n_u_record, __pyx_mstate->__pyx_n_u_worst, __pyx_mstate->__pyx_n_u_i, __pyx_mstate->__pyx_n_u_k, __pyx_mstate->__pyx_n_u_gamma, __pyx_mstate->__pyx_n_u_done};
     __pyx_mstate_global->__pyx_codeobj_tab[2] = __Pyx_PyCode_New(descr, varnames, __pyx_mstate->__pyx_kp_u_skreg_bayes__kernels_pyx, __pyx_mstate->__pyx_n_u_run, __pyx_mstate->__pyx_kp_b_iso88591_A_2Zs_c_2Rq_z_Kt81HAT_U_1_4vRvRx, tuple_dedup_map); if (unlikely(!__pyx_mstate_global->__pyx_codeobj_tab[2])) goto bad;
   }

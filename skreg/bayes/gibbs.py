@@ -45,6 +45,8 @@ _BLOCK = 2**16
 _WIDE = 2.0
 # Rows are linearly independent if no singular value is below this part of the largest.
 _FULL_RANK = 1e-6
+# Where a slice of log alpha ends, before alpha is no longer a number.
+_LEAST_LOG_ALPHA = -600.0
 # Site updates that are done before threads for the chains would have started.
 _WORTH_THREADS = 500_000
 
@@ -274,21 +276,28 @@ class _Walk:
         return np.zeros(n) if self.start.shape is None else self.rng.standard_gamma(self.start.shape, n)
 
     def _draw_alpha(self, variance: float, penalty: float) -> None:
-        """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
+        """Draw alpha given the coefficients and σ²: from its Gamma, or by a slice of log alpha."""
         shape, rate = self.alpha_prior
         posterior = self.posterior
         divisor = (
             self.start.arguments["prior_variance"] if posterior.noise.contract == "plug-in" else variance
         )
-        energy = penalty / self.alpha  # the penalty at alpha = 1
+        rate += penalty / self.alpha / divisor
+        if posterior.is_net:
 
-        def log_density(log_alpha: float) -> float:
-            alpha = math.exp(log_alpha)
-            normalizer = posterior.log_normalizer(np.float64(divisor), alpha / self.first_alpha)
-            return shape * log_alpha - (rate + energy / divisor) * alpha - float(normalizer)
+            def log_density(log_alpha: float) -> float:
+                if log_alpha < _LEAST_LOG_ALPHA:
+                    return -math.inf
+                alpha = math.exp(log_alpha)
+                normalizer = posterior.log_normalizer(np.float64(divisor), alpha / self.first_alpha)
+                return shape * log_alpha - rate * alpha - float(normalizer)
 
-        width = 2.0 / math.sqrt(shape + posterior.n_penalized)
-        self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
+            width = 2.0 / math.sqrt(shape + posterior.n_penalized)
+            self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
+        else:
+            # Each normaliser is alpha to the power −1 (Laplace) or −½ (normal).
+            shape += posterior.n_penalized * (1.0 if np.any(posterior.penalty.l1 > 0) else 0.5)
+            self.alpha = self.rng.gamma(shape) / rate
         ratio = self.alpha / self.first_alpha
         self.l1[:] = posterior.penalty.l1 * ratio
         self.l2[:] = posterior.penalty.l2 * ratio

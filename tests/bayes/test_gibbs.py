@@ -84,7 +84,9 @@ def test_one_coefficient_far_from_the_kink_and_near_it(contract, slope):
 
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("strength", [1e-8, 1e-3, 10.0, 1e3, 1e8])
-@pytest.mark.parametrize("contract", ["known", "known net", "variance-scaled", "variance-scaled net", "plug-in"])
+@pytest.mark.parametrize(
+    "contract", ["known", "known net", "variance-scaled", "variance-scaled net", "plug-in"]
+)
 def test_one_coefficient_under_penalties_weak_and_strong(contract, strength, positive):
     noise, l1, l2 = CONTRACTS[contract]
     X, y = one_column(2, slope=-0.5)
@@ -183,7 +185,9 @@ def test_two_coefficients_have_the_moments_of_quadrature(contract, positive):
 @pytest.mark.parametrize("contract", ["variance-scaled", "variance-scaled net", "plug-in", "sd-scaled"])
 def test_quadrature_finds_a_shape_that_is_off_by_a_half(contract, monkeypatch):
     right = gibbs._contract
-    monkeypatch.setattr(gibbs, "_contract", lambda posterior: (right(posterior)[0], right(posterior)[1] + 0.5))
+    monkeypatch.setattr(
+        gibbs, "_contract", lambda posterior: (right(posterior)[0], right(posterior)[1] + 0.5)
+    )
     noise, l1, l2 = CONTRACTS[contract]
     X, y = one_column()
     assert check_one_coefficient(make_energy(X, y, l1, l2), noise) < 1e-6
@@ -252,16 +256,14 @@ def test_wide_data_of_full_rank_have_stretches_of_the_residual_and_others_have_n
 
 def test_dependent_rows_are_drawn_right():
     X, y = wide(n=4, p=11)
-    X[3], noise = X[0], VARIANCE_SCALED
-    by_rows = draw(make_energy(X, y, 1.5), noise, draws=5000, chains=4)
-    # Q'y and Q'X have the same posterior, padded with rows of zeros so that the Gram matrix is taken.
-    rows = np.vstack([X, np.zeros((6, 11))])
-    energy = make_energy(rows, np.concatenate([y, np.zeros(6)]), 1.5)
-    heavier = NoiseModel("variance-scaled", None, (PRIOR[0] - 3.0 + 6.0, PRIOR[1]))
-    lighter = NoiseModel("variance-scaled", None, (PRIOR[0] + 3.0, PRIOR[1]))
-    by_rows = draw(make_energy(X, y, 1.5), heavier, draws=5000, chains=4)
-    by_gram = draw(energy, VARIANCE_SCALED, draws=5000, chains=4, seed=1)
-    assert heavier.prior == lighter.prior
+    X[3] = X[0]
+    # Six rows of zeros say nothing of w, but that σ² is 0 with shape 3 more: as a₀ does.
+    padded = make_energy(np.vstack([X, np.zeros((6, 11))]), np.concatenate([y, np.zeros(6)]), 1.5)
+    a0, b0 = PRIOR
+    by_rows = draw(
+        make_energy(X, y, 1.5), NoiseModel("variance-scaled", None, (a0 + 3.0, b0)), draws=5000, chains=4
+    )
+    by_gram = draw(padded, VARIANCE_SCALED, draws=5000, chains=4, seed=1)
     assert same_posterior(by_rows, by_gram)
 
 
@@ -338,13 +340,13 @@ def test_a_chain_does_not_depend_on_how_many_others_there_are():
         assert len(np.unique(many.coef[:, 0, 0])) == 5
 
 
-def test_draws_do_not_depend_on_the_size_of_a_block_of_uniforms(monkeypatch):
+def test_the_posterior_does_not_depend_on_the_size_of_a_block_of_uniforms(monkeypatch):
     X, y = wide(p=5)
-    one, other = [], []
-    for found, block in ((one, 2**16), (other, 1)):
+    runs = []
+    for block in (2**16, 1):
         monkeypatch.setattr(gibbs, "_BLOCK", block)
-        found.append(draw(make_energy(X, y, 1.0), VARIANCE_SCALED, draws=4000, chains=4))
-    assert same_posterior(one[0], other[0])
+        runs.append(draw(make_energy(X, y, 1.0), VARIANCE_SCALED, draws=4000, chains=4))
+    assert same_posterior(*runs)
 
 
 @pytest.mark.parametrize("tune", [0, 10, 199, 200, 450])
@@ -365,12 +367,11 @@ def hard_data():
     X = rng.normal(size=(40, 5))
     y = X[:, 0] - 0.5 * X[:, 1] + rng.normal(size=40)
     noisy = X[:, [0]] + 0.1 * rng.normal(size=(40, 5))
-    tall = np.vstack([X, rng.normal(size=(0, 5))])
     yield "duplicated columns", np.hstack([X, X[:, :2]]), y
     yield "correlated .99", noisy, y
     yield "more features than rows", rng.normal(size=(10, 100)), y[:10]
     yield "more features than rows, not wide", rng.normal(size=(20, 35)), y[:20]
-    yield "tiny X", 1e-100 * tall, y
+    yield "tiny X", 1e-100 * X, y
     yield "huge X", 1e100 * X, y
     yield "tiny y", X, 1e-100 * y
     yield "huge y", X, 1e100 * y
@@ -412,6 +413,39 @@ def test_chains_agree_on_hard_data(case, noise):
     assert np.nanmax(convergence(drawn.coef).rhat) < 1.03
     if noise != "known":
         assert convergence(np.log(drawn.sigma)[..., None]).rhat[0] < 1.03
+
+
+@pytest.mark.parametrize("sigma", [1e-6, 1e-9, 1e-12])
+@pytest.mark.parametrize("n", [20, 1])
+def test_a_sigma_far_below_y_is_resolved(sigma, n):
+    rng = np.random.default_rng(12)
+    if n == 1:  # by rows: one row of weight one, and two columns of zeros
+        X, truth = np.array([[1.0, 0.0, 0.0]]), np.array([1.0])
+    else:
+        X, truth = rng.normal(size=(n, 2)), np.array([1.0, -0.5])
+    active = X[:, : truth.size]
+    y = active @ truth + sigma * rng.normal(size=n)
+    # Far from the kink the posterior is normal.
+    gram = active.T @ active
+    mean = np.linalg.solve(gram, active.T @ y - sigma * np.sign(truth))
+    sd = sigma * np.sqrt(np.diag(np.linalg.inv(gram)))
+    centre = np.zeros(X.shape[1])
+    centre[: truth.size] = mean
+    drawn = draw(make_energy(X, y, sigma, coef=centre), NoiseModel("known", sigma), draws=4000, chains=2)
+    z = (drawn.coef[..., : truth.size] - mean) / sd
+    np.testing.assert_allclose(z.mean(axis=(0, 1)), 0.0, atol=0.06 + 1e-15 / sigma)
+    np.testing.assert_allclose(z.std(axis=(0, 1)), 1.0, atol=0.05)
+
+
+def test_a_centre_beyond_all_scales_of_the_posterior_is_harmless():
+    rng = np.random.default_rng(13)
+    X, y = rng.normal(size=(5, 34)), rng.normal(size=5)
+    noise, factors = NoiseModel("plug-in", 1e-9, PRIOR), np.r_[0.0, 0.0, np.ones(32)]
+    near, far = (
+        draw(make_energy(X, y, 1.0, factors=factors, coef=coef), noise, draws=4000, chains=4, mirrored=3)
+        for coef in (np.zeros(34), rng.normal(size=34))
+    )
+    assert same_posterior(near, far)
 
 
 def test_units_change_nothing_but_the_units():

@@ -25,9 +25,7 @@ def mills(x):
 
 def worst_of_mills(table):
     x = ((np.arange(0, MILLS_END * PER_UNIT, 3)[:, None] + PLACES) / PER_UNIT).ravel()
-    return max(
-        abs(float(got / mills(at) - 1)) for got, at in zip(evaluate(table, 0, x), x, strict=True)
-    )
+    return max(abs(float(got / mills(at) - 1)) for got, at in zip(evaluate(table, 0, x), x, strict=True))
 
 
 def worst_of_quantiles(table):

@@ -62,7 +62,9 @@ def test_without_a_noise_prior_just_the_infinite_integrals_are_refused(noise, da
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("kind", ["general", "y = flat", "y = flat + Xw", "as many flat as rows but one", "two rows"])
+@pytest.mark.parametrize(
+    "kind", ["general", "y = flat", "y = flat + Xw", "as many flat as rows but one", "two rows"]
+)
 def test_flat_features_count_like_an_intercept(noise, kind):
     contract, l1, l2 = NOISES[noise]
     flat, column, y = np.array([1.0, -0.4, 0.5, 1.0]), X[:, 0], Y
