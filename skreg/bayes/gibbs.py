@@ -87,8 +87,8 @@ def draw_gibbs(
     Returns
     -------
     Draws
-        With statistics ``lp``, the log density of (coef, σ²), and of alpha if it is sampled, up to a constant,
-        and the setting ``mirrored_sweeps``.
+        With statistics ``lp``, the log density of (coef, σ²), and of alpha if that is sampled, up to a
+        constant, and the setting ``mirrored_sweeps``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A posterior in the units a sampler works in: columns and target of norm near one, the prior's rates with them."""
+"""A posterior in the units a sampler works in: columns and target near one, the prior's rates with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RANK = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class ScaledPosterior:
-    """p(w, σ² | y) ∝ (σ²)^−(a₀+m/2+1) exp(−(b₀ + ½‖b − Aw‖²)/σ²) · prior(w | σ²), the intercept integrated out.
+    """p(w, σ² | y) ∝ (σ²)^−(a₀+m/2+1) exp(−(b₀ + ½‖b − Aw‖²)/σ²) · prior(w | σ²), without the intercept.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
     problem, free = target.problem, np.flatnonzero(~target.penalized)
     if free.size == target.n_features:
         raise ValueError(
-            f"{energy.label} penalises nothing, and a flat prior is not a distribution: take alpha > 0 (a small "
-            "one, such as 1e-6, hardly shrinks), or write the prior you mean with to_pymc."
+            f"{energy.label} penalises nothing, and a flat prior is not a distribution: take alpha > 0 (a "
+            "small one, such as 1e-6, hardly shrinks), or write the prior you mean with to_pymc."
         )
     if free.size and (
         free.size > target.degrees or np.linalg.matrix_rank(problem.columns(free), tol=_RANK) < free.size
@@ -178,7 +178,8 @@ def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
     # A prior that scales with σ keeps σ from zero, unless features without one fit y exactly. One of fixed
     # scale does not: the likelihood is ‖r‖^−m then, and has too high a pole wherever r can be zero.
     fixed = target.noise.contract == "plug-in"
-    if target.prior[1] == 0 and _is_fitted_exactly(problem, np.arange(problem.n_features) if fixed else free):
+    without_scale = np.arange(target.n_features) if fixed else free
+    if target.prior[1] == 0 and _is_fitted_exactly(problem, without_scale):
         if problem.b_squared[0] == 0:
             why = "a constant y"
         else:

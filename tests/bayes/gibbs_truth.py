@@ -86,11 +86,11 @@ def log_posterior(energy, noise, w, variance):
 
 
 class Conditional:
-    """w ∝ exp(−½Aw² + rw − l|w|) on the line, or on w ≥ 0, for arrays A, r and l."""
+    """w ∝ exp(−½Aw² + rw − l₁|w|) on the line, or on w ≥ 0, for arrays A, r and l₁."""
 
-    def __init__(self, A, r, l, positive):
-        self.s = 1.0 / np.sqrt(np.maximum(A, (1e-9 * l) ** 2))
-        self.t = [(l - r) * self.s, (l + r) * self.s]
+    def __init__(self, A, r, l1, positive):
+        self.s = 1.0 / np.sqrt(np.maximum(A, (1e-9 * l1) ** 2))
+        self.t = [(l1 - r) * self.s, (l1 + r) * self.s]
         sides = [np.log(self.s) + log_mills(t) for t in self.t]
         if positive:
             sides[1] = np.full_like(sides[1], -np.inf)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from gibbs_truth import centred, divisor, make_energy, strengths
 from scipy import stats
+from skreg.bayes._kernels import Chain, Contract
 
 from skreg.bayes import gibbs
-from skreg.bayes._kernels import Chain, Contract
 from skreg.bayes.draws import chain_generators
 from skreg.bayes.gibbs import draw_gibbs
 from skreg.bayes.noise import NoiseModel
@@ -242,7 +242,7 @@ GEWEKE = {
 
 
 def transition(model, energy, w, variance, rng):
-    """Make one draw of the chain that stands at (w, σ²): one plain and one mirrored sweep, with their stretches."""
+    """Make one draw from (w, σ²) on: a plain sweep and a mirrored one, with their stretches."""
     posterior = scaled_posterior(energy, model.noise)
     start = gibbs._Start(posterior, energy)
     problem, unit = posterior.problem, posterior.unit
@@ -262,7 +262,7 @@ def transition(model, energy, w, variance, rng):
 
 
 def functions(w, variance):
-    """Functions of the parameters whose means are compared: bounded or logarithms, so that their means settle."""
+    """Functions of the parameters: bounded ones and logarithms, whose means settle."""
     size, s = np.abs(w), np.log(variance)[..., None]
     found = [
         np.log(size),

@@ -1,4 +1,4 @@
-"""Draws of the Gibbs sampler against quadrature, one coefficient and two, and what must not matter to them."""
+"""Draws of the Gibbs sampler against quadrature, of one and two coefficients, and what must not matter."""
 
 import numpy as np
 import pytest

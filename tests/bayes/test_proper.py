@@ -1,4 +1,4 @@
-"""Which posteriors are distributions: what is refused has an infinite integral, and nothing else is refused."""
+"""Which posteriors are distributions: what is refused has an infinite integral, and nothing else is."""
 
 import numpy as np
 import pytest
