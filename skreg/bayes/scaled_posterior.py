@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import erfcx
 
 from skreg.bayes.noise import NoiseModel
 from skreg.linear_model.energy import Energy
@@ -123,8 +123,7 @@ class ScaledPosterior:
         # log Z = ½ log(divisor/ν) + log M(t) + …, t = λ₁√ν/√(λ₂·divisor), M being Mills' ratio.
         total = -0.5 * self.n_penalized * log_rate
         for ratio, count in zip(*self.net_ratios, strict=True):
-            t = np.exp(0.5 * log_rate) * ratio
-            total = total + count * (log_ndtr(-t) + 0.5 * t * t)
+            total = total + count * np.log(erfcx(np.exp(0.5 * log_rate) * ratio / math.sqrt(2.0)))
         return total
 
     def log_density(
@@ -148,7 +147,7 @@ class ScaledPosterior:
             What alpha has been multiplied by.
         """
         if self.noise.contract == "known":
-            return -(half + penalty) / variance
+            return -(half + penalty) / variance - self.log_normalizer(variance, multiple)
         divisor = self.divisor(variance)
         prior = -penalty / divisor - self.log_normalizer(divisor, multiple)
         return prior - (self.shape + 1.0) * np.log(variance) - (self.prior[1] + half) / variance
@@ -210,15 +209,28 @@ def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
         )
     if target.noise.prior is None:
         return
-    b0 = target.prior[1]
-    saturated = target.noise.contract != "variance-scaled" and target.n_features >= target.degrees
-    if b0 == 0 and (problem.b_squared[0] == 0 or saturated):
+    # A prior that scales with σ keeps σ from zero, unless features without one fit y exactly. One of fixed
+    # scale does not: the likelihood is ‖r‖^−m then, and has too high a pole wherever r can be zero.
+    fixed = target.noise.contract == "plug-in"
+    without_scale = np.arange(target.n_features) if fixed else free
+    if target.prior[1] == 0 and _is_fitted_exactly(problem, without_scale):
+        if problem.b_squared[0] == 0:
+            why = "a constant y"
+        else:
+            why = "features that fit y exactly" + ("" if fixed else " and are not penalised")
         raise ValueError(
-            "noise_prior=(0, 0) with "
-            + ("a constant y" if problem.b_squared[0] == 0 else "as many features as rows")
-            + " lets σ be zero: the posterior is not a distribution. Take (a0, b0) > 0, such as the default."
+            f"noise_prior=(0, 0) with {why} lets σ be zero: the posterior is not a distribution. "
+            "Take (a0, b0) > 0, such as the default."
         )
     if target.shape - 0.5 * free.size <= 0:
         raise ValueError(
             f"noise_prior=(0, 0) leaves σ undetermined by {energy.n_samples} rows: take (a0, b0) > 0."
         )
+
+
+def _is_fitted_exactly(problem: LeastSquares, index: NDArray[np.intp]) -> bool:
+    """Whether b is a combination of the columns `index`, to rounding."""
+    b = problem.b[:, 0]
+    columns = problem.columns(index)
+    left = b - columns @ np.linalg.lstsq(columns, b, rcond=None)[0] if index.size else b
+    return bool(left @ left <= _RANK**2 * problem.b_squared[0])
