@@ -22,7 +22,7 @@ def make_energy(
         coef=np.zeros(p) if coef is None else coef,
         intercept=0.0,
         label="Lasso",
-        alpha=alpha,
+        alpha_scale=(l1 + l2) / alpha or 1.0,
     )
 
 

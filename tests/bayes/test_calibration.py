@@ -256,7 +256,7 @@ def transition(model, energy, w, variance, rng):
     )
     coef, record = np.empty((1, model.p)), np.empty((1, 3))
     gammas = np.zeros(2) if start.shape is None else rng.standard_gamma(start.shape, 2)
-    uniforms = rng.random(2 * (model.p + gibbs.UNIFORMS_OF_LINES))
+    uniforms = rng.random(2 * chain.most_uniforms())
     assert chain.run(1, uniforms, gammas, 1, coef, record) == 1
     return posterior.to_data(coef)[0], record[0, 0] / unit**2
 

@@ -36,7 +36,7 @@ def draw(energy, noise, *, draws=2000, tune=50, chains=1, seed=0, mirrored=None,
     """Draw, with a given number of mirrored sweeps if one is given."""
     with pytest.MonkeyPatch.context() as patch:
         if mirrored is not None:
-            patch.setattr(gibbs, "_mirrored_sweeps", lambda paths: mirrored)
+            patch.setattr(gibbs, "_MIRRORED", ((0.0, mirrored),))
             tune = max(tune, 200)
         return draw_gibbs(
             energy, noise, draws=draws, tune=tune, generators=chain_generators(seed, chains), **kwargs
@@ -247,7 +247,7 @@ def test_wide_data_of_full_rank_have_stretches_of_the_residual_and_others_have_n
         (np.vstack([X[:-1], X[:1]]), False, False),  # two rows are one
     ]:
         energy = make_energy(matrix, y, 1.0, intercept=intercept)
-        start = gibbs._Start(gibbs.scaled_posterior(energy, KNOWN), energy)
+        start = gibbs._Start(gibbs.scaled_posterior(energy, NoiseModel("plug-in", 1.0, PRIOR)), energy)
         inverse, A, r = (start.arguments[name] for name in ("inverse", "matrix", "centre_states"))
         assert (inverse.size > 0) is expected
         if expected:
