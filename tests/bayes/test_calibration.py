@@ -333,3 +333,19 @@ def test_calibration_finds_a_shape_that_is_off_by_a_half(name, monkeypatch):
     break_contract(monkeypatch, lambda posterior: 0.5)
     p = calibration(GEWEKE[name], 2000)
     assert p.min() * p.size < 1e-4
+
+
+@pytest.mark.parametrize("name", ["known net", "variance-scaled", "plug-in", "sd-scaled", "positive net"])
+def test_slides_along_every_direction_keep_the_ranks(name, monkeypatch):
+    start_walk = gibbs._Walk.__init__
+
+    def start_sliding(walk, posterior, start, *rest):
+        start_walk(walk, posterior, start, *rest)
+        directions, images = start.undetermined()
+        assert directions.shape == (4, 4)
+        walk.chain.slide_along(directions, images)
+
+    monkeypatch.setattr(gibbs, "_UNDETERMINED", np.inf)  # every direction
+    monkeypatch.setattr(gibbs._Walk, "__init__", start_sliding)
+    p_values = calibration(MODELS[name], 300, seed=11)
+    assert p_values.min() > 0.01 / p_values.size

@@ -482,3 +482,33 @@ def test_park_and_casella_table_1():
     printed = np.array([PARK_AND_CASELLA[name] for name in energy.feature_names])
     np.testing.assert_allclose(median, printed[:, 0], rtol=0, atol=4)
     np.testing.assert_allclose(np.stack([low, high]), printed[:, 1:].T, rtol=0, atol=12)
+
+
+@every_contract
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_slide_leaves_the_posterior_as_it_is(contract, positive, monkeypatch):
+    noise, l1, l2 = CONTRACTS[contract]
+    X, y = one_column(7)
+    energy = make_energy(X, y, l1, l2, positive=positive)
+    efficiency = iter([0.1, 0.9])  # a pilot that is stuck, and one that slides have freed
+    monkeypatch.setattr(gibbs, "_efficiency", lambda paths: next(efficiency))
+    monkeypatch.setattr(gibbs, "_UNDETERMINED", np.inf)  # every direction
+    drawn = draw(energy, noise, draws=30_000, tune=300)
+    assert drawn.settings["directions"] == 1
+    truth = OneCoefficient(energy, noise)
+    assert p_value(drawn.coef[0, :, 0], truth.cdf) > 1e-3
+    if noise.contract != "known":
+        assert p_value(drawn.sigma[0] ** 2, truth.variance_cdf) > 1e-3
+
+
+def test_slides_free_chains_that_collinear_columns_hold_fast():
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(300, 8))
+    X = np.hstack([X, X[:, :4]])
+    y = X[:, :4] @ [3.0, -2.0, 1.0, 0.5] + rng.normal(size=300)
+    energy = energy_of(Lasso(alpha=1e-4), X, y)
+    noise = noise_model("variance-scaled", None, energy)
+    drawn = draw(energy, noise, draws=500, tune=300, chains=4)
+    assert drawn.settings["directions"] == 4
+    assert drawn.settings["mirrored_sweeps"] <= 3
+    assert convergence(drawn.coef).ess_bulk.min() > 500
