@@ -277,11 +277,10 @@ class _Walk:
 
     def _draw_alpha(self, variance: float, penalty: float) -> None:
         """Draw alpha given the coefficients and σ²: from its Gamma, or by a slice of log alpha."""
+        assert self.alpha_prior is not None
         shape, rate = self.alpha_prior
         posterior = self.posterior
-        divisor = (
-            self.start.arguments["prior_variance"] if posterior.noise.contract == "plug-in" else variance
-        )
+        divisor = posterior.sigma**2 if posterior.noise.contract == "plug-in" else variance
         rate += penalty / self.alpha / divisor
         if posterior.is_net:
 
@@ -289,7 +288,7 @@ class _Walk:
                 if log_alpha < _LEAST_LOG_ALPHA:
                     return -math.inf
                 alpha = math.exp(log_alpha)
-                normalizer = posterior.log_normalizer(np.float64(divisor), alpha / self.first_alpha)
+                normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
                 return shape * log_alpha - rate * alpha - float(normalizer)
 
             width = 2.0 / math.sqrt(shape + posterior.n_penalized)
@@ -297,7 +296,7 @@ class _Walk:
         else:
             # Each normaliser is alpha to the power −1 (Laplace) or −½ (normal).
             shape += posterior.n_penalized * (1.0 if np.any(posterior.penalty.l1 > 0) else 0.5)
-            self.alpha = self.rng.gamma(shape) / rate
+            self.alpha = float(self.rng.gamma(shape)) / rate
         ratio = self.alpha / self.first_alpha
         self.l1[:] = posterior.penalty.l1 * ratio
         self.l2[:] = posterior.penalty.l2 * ratio
@@ -338,7 +337,7 @@ def _log_density(posterior: ScaledPosterior, record: FloatArray, scale: FloatArr
         case "known":
             return -(half + penalty) / variance - posterior.log_normalizer(variance, scale)
         case "plug-in":
-            divisor = np.float64(posterior.sigma**2)
+            divisor = posterior.sigma**2
         case "sd-scaled":
             divisor = np.sqrt(variance)
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,9 +66,9 @@ class ScaledPosterior:
         return a0, b0 * self.unit * self.unit
 
     @property
-    def sigma(self) -> float | None:
-        """The known σ or the estimate σ̂, scaled."""
-        return None if self.noise.sigma is None else self.noise.sigma * self.unit
+    def sigma(self) -> float:
+        """The known σ or the estimate σ̂, scaled; NaN if there is none."""
+        return math.nan if self.noise.sigma is None else self.noise.sigma * self.unit
 
     @property
     def shape(self) -> float:
@@ -98,12 +99,12 @@ class ScaledPosterior:
         ratio = l1 / np.sqrt(l2 * self.factors[first])
         return ratio * np.sqrt(weight), count.astype(np.float64)
 
-    def log_normalizer(self, variance: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
+    def log_normalizer(self, variance: FloatArray | float, scale: FloatArray | float = 1.0) -> FloatArray:
         """Sum log Z of the prior exp(−ν·penalty/variance)/Z over the features, up to a constant.
 
         Parameters
         ----------
-        variance : ndarray
+        variance : ndarray or float
             What the penalty is divided by.
         scale : ndarray or float
             ν, what alpha has been multiplied by.
