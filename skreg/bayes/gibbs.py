@@ -113,8 +113,8 @@ def draw_gibbs(
         updates = 2 * len(walks) * (draws + tune) * energy.n_features
         with tasks_at_once(n_jobs if updates > _WORTH_THREADS else 1) as at_once:
 
-            def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
-                return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
+            def advance(n: int, mirrored: int) -> list[_Path]:
+                return at_once([(walk.advance, n, mirrored) for walk in walks])
 
             def slide_along(directions: FloatArray, images: FloatArray) -> None:
                 for walk in walks:
@@ -122,7 +122,7 @@ def draw_gibbs(
 
             share, left, n_directions = _UNKNOWN, tune, 0
             if tune >= 2 * _PILOT:
-                advance(_PILOT, 1, keep=False)
+                advance(_PILOT, 1)
                 share = _efficiency(advance(_PILOT, 1))
                 left -= 2 * _PILOT
             if share < _STUCK and left >= _PILOT:
@@ -137,7 +137,7 @@ def draw_gibbs(
                     else:  # collinearity is not what keeps the sweeps from mixing
                         slide_along(*_NOWHERE)
             mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
-            advance(left, mirrored, keep=False)
+            advance(left, mirrored)
             paths = advance(draws, mirrored)
     coef = np.stack([path.coef for path in paths])
     record = np.stack([path.record for path in paths])
@@ -304,9 +304,11 @@ class _Walk:
             variance=start.variance * (1.0 if posterior.noise.contract == "known" else rng.uniform(0.5, 2.0)),
             **start.arguments,
         )
+        if alpha_prior is not None:
+            self._set_alpha(alpha * rng.uniform(0.5, 2.0))
 
-    def advance(self, n: int, mirrored: int, keep: bool) -> _Path:
-        """Make n draws; unless they are kept, only to move on."""
+    def advance(self, n: int, mirrored: int) -> _Path:
+        """Make n draws."""
         p = self.l1.size
         coef, record, alpha = np.empty((n, p)), np.empty((n, 3)), np.empty(n)
         most = 1 + _BLOCK // p if self.alpha_prior is None else 1
@@ -349,14 +351,16 @@ class _Walk:
                 return float(shape * log_alpha - rate * alpha - normalizer)
 
             width = 2.0 / math.sqrt(shape + posterior.n_penalized)
-            self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
+            self._set_alpha(math.exp(_slice(log_density, math.log(self.alpha), width, self.rng)))
         else:
             # Each normaliser is alpha to the power −1 (Laplace) or −½ (normal).
             shape += posterior.n_penalized * (1.0 if np.any(posterior.penalty.l1 > 0) else 0.5)
-            self.alpha = self.rng.gamma(shape) / rate
-        ratio = self.alpha / self.first_alpha
-        self.l1[:] = posterior.penalty.l1 * ratio
-        self.l2[:] = posterior.penalty.l2 * ratio
+            self._set_alpha(self.rng.gamma(shape) / rate)
+
+    def _set_alpha(self, alpha: float) -> None:
+        self.alpha, ratio = alpha, alpha / self.first_alpha
+        self.l1[:] = self.posterior.penalty.l1 * ratio
+        self.l2[:] = self.posterior.penalty.l2 * ratio
         self.net_ratio[:] = self.start.net_ratio * math.sqrt(ratio)
 
 

@@ -21,9 +21,6 @@ __all__ = ["ScaledPosterior", "scaled_posterior"]
 
 FloatArray = NDArray[np.float64]
 
-# Of the largest singular value: what is below it is rank that rounding made.
-_RANK = 1e-10
-
 
 @dataclass(frozen=True, eq=False)
 class ScaledPosterior:
@@ -172,11 +169,6 @@ def scaled_posterior(energy: Energy, noise: NoiseModel) -> ScaledPosterior:
     -------
     ScaledPosterior
         See there.
-
-    Raises
-    ------
-    ValueError
-        If the posterior is not a distribution.
     """
     p = energy.n_features
     problem = least_squares(
@@ -188,49 +180,4 @@ def scaled_posterior(energy: Energy, noise: NoiseModel) -> ScaledPosterior:
         penalty = problem.penalty_of(rate, 0)._replace(l2=np.zeros(p))
         penalty = penalty._replace(l1=penalty.l1 / problem.y_scale[0])  # a rate per σ, not per σ²
     factors = np.ones(p) if energy.penalty.factors is None else np.asarray(energy.penalty.factors)
-    target = ScaledPosterior(problem, penalty, noise, factors, energy.n_samples - int(energy.fit_intercept))
-    _check_proper(target, energy)
-    return target
-
-
-def _check_proper(target: ScaledPosterior, energy: Energy) -> None:
-    problem, free = target.problem, np.flatnonzero(~target.penalized)
-    if free.size == target.n_features:
-        raise ValueError(
-            f"{energy.label} penalises nothing, and a flat prior is not a distribution: take alpha > 0 (a "
-            "small one, such as 1e-6, hardly shrinks), or write the prior you mean with to_pymc."
-        )
-    if free.size and (
-        free.size > target.degrees or np.linalg.matrix_rank(problem.columns(free), tol=_RANK) < free.size
-    ):
-        raise ValueError(
-            "The features whose penalty_weights are 0 have flat priors, and their columns are collinear (or "
-            "constant, or more than the rows): the posterior is not a distribution. Give them weights > 0."
-        )
-    if target.noise.prior is None:
-        return
-    # A prior that scales with σ keeps σ from zero, unless features without one fit y exactly. One of fixed
-    # scale does not: the likelihood is ‖r‖^−m then, and has too high a pole wherever r can be zero.
-    fixed = target.noise.contract == "plug-in"
-    without_scale = np.arange(target.n_features) if fixed else free
-    if target.prior[1] == 0 and _is_fitted_exactly(problem, without_scale):
-        if problem.b_squared[0] == 0:
-            why = "a constant y"
-        else:
-            why = "features that fit y exactly" + ("" if fixed else " and are not penalised")
-        raise ValueError(
-            f"noise_prior=(0, 0) with {why} lets σ be zero: the posterior is not a distribution. "
-            "Take (a0, b0) > 0, such as the default."
-        )
-    if target.shape - 0.5 * free.size <= 0:
-        raise ValueError(
-            f"noise_prior=(0, 0) leaves σ undetermined by {energy.n_samples} rows: take (a0, b0) > 0."
-        )
-
-
-def _is_fitted_exactly(problem: LeastSquares, index: NDArray[np.intp]) -> bool:
-    """Whether b is a combination of the columns `index`, to rounding."""
-    b = problem.b[:, 0]
-    columns = problem.columns(index)
-    left = b - columns @ np.linalg.lstsq(columns, b, rcond=None)[0] if index.size else b
-    return bool(left @ left <= _RANK**2 * problem.b_squared[0])
+    return ScaledPosterior(problem, penalty, noise, factors, energy.n_samples - int(energy.fit_intercept))

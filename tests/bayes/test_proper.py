@@ -5,7 +5,7 @@ import pytest
 from gibbs_truth import OneCoefficient, make_energy
 
 from skreg.bayes.noise import NoiseModel
-from skreg.bayes.scaled_posterior import scaled_posterior
+from skreg.bayes.proper import check_proper
 
 VARIANCE_SCALED = NoiseModel("variance-scaled", None, (0.0, 0.0))
 PLUG_IN = NoiseModel("plug-in", 0.8, (0.0, 0.0))
@@ -36,9 +36,9 @@ DATA = {
 
 def refused(energy, noise):
     try:
-        scaled_posterior(energy, noise)
+        check_proper(energy, noise)
     except ValueError as error:
-        assert "not a distribution" in str(error) or "undetermined" in str(error)
+        assert "improper" in str(error)
         return True
     return False
 
