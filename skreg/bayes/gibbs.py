@@ -54,6 +54,8 @@ _FULL_RANK = 1e-6
 # Variance that independent unit columns would have in every direction, and too little of it.
 _UNDETERMINED = 0.2
 _LARGEST_DECOMPOSED = 1000
+# Where a slice of log alpha ends, before alpha is no longer a number.
+_LEAST_LOG_ALPHA = -600.0
 # Site updates that are done before threads for the chains would have started.
 _WORTH_THREADS = 500_000
 
@@ -95,9 +97,14 @@ def draw_gibbs(
     Returns
     -------
     Draws
-        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the settings
-        ``mirrored_sweeps`` and ``directions``.
+        With statistics ``lp``, the log density of (coef, σ²), and of alpha if that is sampled, up to a
+        constant, and the settings ``mirrored_sweeps`` and ``directions``.
     """
+    if alpha_prior is not None and noise.rate is not None:
+        raise ValueError(
+            "alpha_prior has no use under an SDScaled noise, whose rate takes the place of alpha: "
+            "take another noise contract."
+        )
     with one_blas_thread():
         posterior = scaled_posterior(energy, noise)
         start = _Start(posterior, energy)
@@ -106,43 +113,55 @@ def draw_gibbs(
         updates = 2 * len(walks) * (draws + tune) * energy.n_features
         with tasks_at_once(n_jobs if updates > _WORTH_THREADS else 1) as at_once:
 
-            def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
-                return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
+            def advance(n: int, mirrored: int) -> list[_Path]:
+                return at_once([(walk.advance, n, mirrored) for walk in walks])
 
-            share, left, directions = _UNKNOWN, tune, None
+            def slide_along(directions: FloatArray, images: FloatArray) -> None:
+                for walk in walks:
+                    walk.chain.slide_along(directions, images)
+
+            share, left, n_directions = _UNKNOWN, tune, 0
             if tune >= 2 * _PILOT:
-                advance(_PILOT, 1, keep=False)
+                advance(_PILOT, 1)
                 share = _efficiency(advance(_PILOT, 1))
                 left -= 2 * _PILOT
-            if share < _STUCK and left >= _PILOT and (directions := start.undetermined()) is not None:
-                for walk in walks:
-                    walk.chain.slide_along(*directions)
-                with_slides = _efficiency(advance(_PILOT, 1))
-                left -= _PILOT
-                if with_slides < 2.0 * share:  # not what keeps them from mixing
-                    directions = None
-                    for walk in walks:
-                        walk.chain.slide_along(*_NOWHERE)
-                share = max(share, with_slides)
+            if share < _STUCK and left >= _PILOT:
+                directions, images = start.undetermined()
+                cost = 1.0 + directions.shape[1] * start.relative_cost_of_a_slide
+                if directions.shape[1] and cost * share < 1.0:  # else they cannot pay
+                    slide_along(directions, images)
+                    left -= _PILOT
+                    with_slides = _efficiency(advance(_PILOT, 1))
+                    if with_slides > cost * share:
+                        share, n_directions = with_slides, directions.shape[1]
+                    else:  # collinearity is not what keeps the sweeps from mixing
+                        slide_along(*_NOWHERE)
             mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
-            advance(left, mirrored, keep=False)
+            advance(left, mirrored)
             paths = advance(draws, mirrored)
     coef = np.stack([path.coef for path in paths])
     record = np.stack([path.record for path in paths])
     coef = posterior.to_data(coef)
     sigma = np.sqrt(record[..., 0]) / posterior.unit
-    alpha = None if alpha_prior is None else np.stack([path.alpha for path in paths])
-    multiple = 1.0 if alpha is None else alpha / energy.alpha
+    alpha: FloatArray | None = None
+    multiple: FloatArray | float = 1.0
+    if alpha_prior is not None:
+        alpha = np.stack([path.alpha for path in paths])
+        multiple = alpha / energy.alpha
+    log_density = posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)
+    if alpha is not None and alpha_prior is not None:
+        shape, rate = alpha_prior
+        log_density += (shape - 1.0) * np.log(alpha) - rate * alpha
     return Draws(
         coef=coef,
         intercept=draw_intercepts(energy, coef, sigma, generators),
         sigma=sigma,
         method="gibbs",
         alpha=alpha,
-        stats={"lp": posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)},
+        stats={"lp": log_density},
         settings={
             "mirrored_sweeps": mirrored,
-            "directions": 0 if directions is None else directions[0].shape[1],
+            "directions": n_directions,
             "tune": tune,
         },
     )
@@ -172,7 +191,10 @@ class _Start:
         self.mode = problem.coef_to_scaled(energy.coef[None, :])[:, 0]
         if penalty.positive:
             self.mode = np.maximum(self.mode, 0.0)
-        inverse = _right_inverse(matrix, posterior.degrees) if rows else np.empty((0, 0))
+        inverse = np.empty((0, 0))
+        if posterior.noise.contract == "plug-in" and p > posterior.degrees:
+            # Nothing but b₀ and a penalty that does not know of σ keeps the residual from vanishing with σ.
+            inverse = _inverse(matrix, posterior.degrees, rows=rows)
         g, squares = problem.correlation(self.mode[:, None], slice(None))
         state = problem.residual(self.mode[:, None], slice(None)) if rows else g
         self.curvature = np.maximum(curvature, 0.0)
@@ -201,23 +223,38 @@ class _Start:
             "centre_half": 0.5 * np.array([squares[0], problem.b_squared[0]]),
         }
 
-    def undetermined(self) -> tuple[FloatArray, FloatArray] | None:
-        """Find the directions that collinear columns hardly determine, d and Gd of each; None if wide."""
+    @property
+    def relative_cost_of_a_slide(self) -> float:
+        """What a slide takes beside a sweep of site updates: some twelve passes over p numbers, in ns."""
+        p = self.curvature.size
+        return 12.0 * p / (p * (75.0 + 0.35 * p))
+
+    def undetermined(self) -> tuple[FloatArray, FloatArray]:
+        """Find the directions that collinear columns hardly determine, d and Gd of each; none if wide."""
         G = self.arguments["matrix"]
         if self.arguments["rows"] or len(G) > _LARGEST_DECOMPOSED:
-            return None
+            return _NOWHERE
         scale = 1.0 / np.sqrt(np.where(self.curvature > 0.0, self.curvature, 1.0))
         values, vectors = np.linalg.eigh(G * scale * scale[:, None])
         directions = np.asfortranarray(vectors[:, values < _UNDETERMINED] * scale[:, None])
         return directions, np.asfortranarray(G @ directions)
 
 
-def _right_inverse(matrix: FloatArray, rank: int) -> FloatArray:
-    """Compute A⁺ if every residual can be fitted away, so that AA⁺r = r; else an empty matrix."""
-    left, values, right = thin_svd(matrix)
-    if not values[rank - 1] > _FULL_RANK * values[0]:
+def _inverse(matrix: FloatArray, rank: int, *, rows: bool) -> FloatArray:
+    """Compute what makes a state the change of w that leaves no residual: A⁺ of r, or G⁺ of g = Aᵀr.
+
+    Empty if the rank is lower, so that some residuals cannot be fitted.
+    """
+    if rows:
+        left, values, right = thin_svd(matrix)
+        right = right.T
+    else:
+        values, left = np.linalg.eigh(matrix)
+        values, left = values[::-1], left[:, ::-1]
+        right = left
+    if not values[rank - 1] > (_FULL_RANK if rows else _FULL_RANK**2) * values[0]:
         return np.empty((0, 0))
-    return np.asfortranarray((right[:rank].T / values[:rank]) @ left[:, :rank].T)
+    return np.asfortranarray((right[:, :rank] / values[:rank]) @ left[:, :rank].T)
 
 
 def _contract(posterior: ScaledPosterior) -> tuple[int, float]:
@@ -267,9 +304,11 @@ class _Walk:
             variance=start.variance * (1.0 if posterior.noise.contract == "known" else rng.uniform(0.5, 2.0)),
             **start.arguments,
         )
+        if alpha_prior is not None:
+            self._set_alpha(alpha * rng.uniform(0.5, 2.0))
 
-    def advance(self, n: int, mirrored: int, keep: bool) -> _Path:
-        """Make n draws; unless they are kept, only to move on."""
+    def advance(self, n: int, mirrored: int) -> _Path:
+        """Make n draws."""
         p = self.l1.size
         coef, record, alpha = np.empty((n, p)), np.empty((n, 3)), np.empty(n)
         most = 1 + _BLOCK // p if self.alpha_prior is None else 1
@@ -283,8 +322,10 @@ class _Walk:
             made = self.chain.run(mirrored, self.uniforms, gammas, wanted, coef[done:], record[done:])
             self.uniforms = self.uniforms[self.chain.used :]
             if self.alpha_prior is not None:
-                self._draw_alpha(*record[done])
+                before = self.alpha
+                self._draw_alpha(record[done, 0], record[done, 2])
                 alpha[done] = self.alpha
+                record[done, 2] *= self.alpha / before
             done += made
             if self.report is not None:
                 self.report(made)
@@ -293,24 +334,33 @@ class _Walk:
     def _gammas(self, n: int) -> FloatArray:
         return np.zeros(n) if self.start.shape is None else self.rng.standard_gamma(self.start.shape, n)
 
-    def _draw_alpha(self, variance: float, half: float, penalty: float) -> None:
-        """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
+    def _draw_alpha(self, variance: float, penalty: float) -> None:
+        """Draw alpha given the coefficients and σ²: from its Gamma, or by a slice of log alpha."""
         assert self.alpha_prior is not None  # or nothing calls this
         shape, rate = self.alpha_prior
         posterior = self.posterior
         divisor = posterior.divisor(variance)
-        energy = penalty / self.alpha  # the penalty at alpha = 1
+        rate += penalty / self.alpha / divisor
+        if posterior.is_net:
 
-        def log_density(log_alpha: float) -> float:
-            alpha = math.exp(log_alpha)
-            normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
-            return float(shape * log_alpha - (rate + energy / divisor) * alpha - normalizer)
+            def log_density(log_alpha: float) -> float:
+                if log_alpha < _LEAST_LOG_ALPHA:
+                    return -math.inf
+                alpha = math.exp(log_alpha)
+                normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
+                return float(shape * log_alpha - rate * alpha - normalizer)
 
-        width = 2.0 / math.sqrt(shape + posterior.n_penalized)
-        self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
-        ratio = self.alpha / self.first_alpha
-        self.l1[:] = posterior.penalty.l1 * ratio
-        self.l2[:] = posterior.penalty.l2 * ratio
+            width = 2.0 / math.sqrt(shape + posterior.n_penalized)
+            self._set_alpha(math.exp(_slice(log_density, math.log(self.alpha), width, self.rng)))
+        else:
+            # Each normaliser is alpha to the power −1 (Laplace) or −½ (normal).
+            shape += posterior.n_penalized * (1.0 if np.any(posterior.penalty.l1 > 0) else 0.5)
+            self._set_alpha(self.rng.gamma(shape) / rate)
+
+    def _set_alpha(self, alpha: float) -> None:
+        self.alpha, ratio = alpha, alpha / self.first_alpha
+        self.l1[:] = self.posterior.penalty.l1 * ratio
+        self.l2[:] = self.posterior.penalty.l2 * ratio
         self.net_ratio[:] = self.start.net_ratio * math.sqrt(ratio)
 
 

@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skreg
 from skreg import ElasticNet, Lasso, Ridge, SDScaled, energy_of, posterior
+from skreg.bayes.container import group_of, to_arviz, uses_datatree
 from skreg.bayes.noise import noise_model, plug_in_variance
-from skreg.bayes.posterior import group_of, to_arviz, uses_datatree
 from skreg.bayes.predictive import pointwise_log_likelihood
 from skreg.bayes.sampling import sample
 

@@ -5,7 +5,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from skreg import ElasticNet, Lasso, Ridge, SDScaled, compare, posterior
-from skreg.bayes.posterior import group_of, uses_datatree
+from skreg.bayes.container import group_of, uses_datatree
 
 az = pytest.importorskip("arviz")
 pd = pytest.importorskip("pandas")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.bayes.container import group_of, posterior, uses_datatree
 from skreg.bayes.diagnostics import ess_of_mean
 from skreg.bayes.noise import Noise
-from skreg.bayes.posterior import group_of, posterior, uses_datatree
 from skreg.linear_model._base import check_flag
 from skreg.linear_model.energy import column_scale, fitted_estimator
 
@@ -25,9 +25,8 @@ __all__ = ["ModelComparison", "compare"]
 
 _WHY_NO_ZEROS = (
     "The mode is one point, where the joint density of all coefficients is highest, and the kinks of a\n"
-    "Lasso's prior put many of its coefficients at exactly 0. A density gives any single value the\n"
-    "probability 0, the value 0 too: so means and medians, which go by probability, are (almost) never\n"
-    "exactly 0."
+    "Lasso's prior put many of its coefficients at exactly 0. A density gives any single value, 0 too, the\n"
+    "probability zero: so means and medians, which go by probability, are (almost) never exactly 0."
 )
 
 
