@@ -1,0 +1,23 @@
+"""The gallery's scripts hold what they claim, without a screen."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["bias_and_variance", "correlated_features", "large_and_small_weights", "one_gradient_step"]
+)
+def test_a_script_s_assertions_hold_and_it_draws_its_picture(name, tmp_path):
+    picture = tmp_path / "picture.png"
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"plot_{name}.py"), str(picture)]
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert picture.stat().st_size > 10_000
