@@ -10,6 +10,7 @@ from typing import Any
 
 _HOME = {
     "AlphaChoices": "alpha",
+    "BayesianRegressor": "regressor",
     "ElasticNetPrior": "priors",
     "GaussianPrior": "priors",
     "LaplacePrior": "priors",
@@ -29,6 +30,7 @@ _HOME = {
 
 __all__ = [
     "AlphaChoices",
+    "BayesianRegressor",
     "ElasticNetPrior",
     "GaussianPrior",
     "LaplacePrior",
