@@ -36,8 +36,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """Ridge, Lasso or ElasticNet with its posterior: predictions with intervals, coefficients with intervals.
 
     The estimator inside is fitted as it is, and its penalty over σ² is the negative log prior of the
-    coefficients: its solution is the posterior mode, and `predict` gives the posterior mean. The intercept has
-    a flat prior and is integrated out with everything else.
+    coefficients. So its solution is the posterior mode (under plug-in at σ = σ̂), and `predict` gives the
+    posterior mean. The intercept has a flat prior and is integrated out with everything else.
 
     Weights are precisions: yᵢ has variance σ²/sᵢ, so a row of weight 2 is not a row twice. Predictions of an
     observation are for a row of weight 1 unless told otherwise.
@@ -45,8 +45,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator, default=None
-        Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of transformers
-        ending in one; a clone of it is fitted. None is ``Ridge()``.
+        Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of
+        transformers ending in one; a clone of it is fitted. None is ``Ridge()``.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ (not σ²) if it is known, or a contract for an unknown one, as in `posterior`. None is ``"plug-in"``
         where the fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
@@ -70,8 +70,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     estimator_ : estimator
         The fitted clone; its coefficients are the posterior mode.
     coef_ : ndarray of shape (n_features,)
-        Posterior mean of the coefficients, per unit of X as the last step of `estimator_` sees it (of X itself
-        without a Pipeline). In closed form for a ridge, else the mean of the draws. Never exactly zero.
+        Posterior mean of the coefficients, per unit of X as the last step of `estimator_` sees it (of X
+        itself without a Pipeline). In closed form for a ridge, else the mean of the draws. Never exactly 0.
     intercept_ : float
         Posterior mean of the intercept; 0.0 without one.
     sigma_ : float
@@ -92,18 +92,18 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    For a ridge (without `positive`), means, standard deviations and intervals are exact: Gaussian for a known
-    σ, Student-t under the variance-scaled contract, and under plug-in a mixture of Gaussians over a quadrature
-    of σ². Otherwise they come from the draws; an interval of an observation is a quantile of the mixture of
-    the draws' Gaussians, without the Monte Carlo noise of simulated observations.
+    For a ridge (without `positive`), means, standard deviations and intervals are exact: Gaussian for a
+    known σ, Student-t under the variance-scaled contract, and under plug-in a mixture of Gaussians over a
+    quadrature of σ². Otherwise they come from the draws; an interval of an observation has the quantiles of
+    the mixture of the draws' Gaussians, without the Monte Carlo noise of simulated observations.
 
     The training data are kept, for `posterior_`.
 
     References
     ----------
-    Park, T. and Casella, G. (2008). The Bayesian Lasso, JASA 103(482), 681-686; Hans, C. (2009). Bayesian lasso
-    regression, Biometrika 96(4), 835-845; Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of
-    Statistical Learning, 2nd ed., section 3.4.
+    Park, T. and Casella, G. (2008). The Bayesian Lasso, JASA 103(482), 681-686; Hans, C. (2009). Bayesian
+    lasso regression, Biometrika 96(4), 835-845; Hastie, T., Tibshirani, R. and Friedman, J. (2009). The
+    Elements of Statistical Learning, 2nd ed., section 3.4.
 
     Examples
     --------
@@ -117,6 +117,10 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     >>> (model.coef_interval(0.9)[[1, 2]] > 0).all(axis=1)  # sex, bmi
     array([False,  True])
     """
+
+    # The closed form, where there is one, and the container of `posterior_`, once it was asked for.
+    _exact: RidgePosterior | None
+    _container: Any
 
     def __init__(
         self,
@@ -207,13 +211,14 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             for name in ("n_features_in_", "feature_names_in_"):
                 if hasattr(fitted, name):
                     new[name] = getattr(fitted, name)
-                else:
-                    vars(self).pop(name, None)
-            vars(self).update(new)
+                elif hasattr(self, name):
+                    delattr(self, name)  # of an earlier fit
+            for name, value in new.items():
+                setattr(self, name, value)
         return self
 
     def predict(
-        self, X, return_std: bool = False, point: Literal["mean", "mode"] = "mean"
+        self, X: Any, return_std: bool = False, point: Literal["mean", "mode"] = "mean"
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Predict the target.
 
@@ -249,10 +254,10 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def predict_interval(
         self,
-        X,
+        X: Any,
         coverage: float = 0.9,
         kind: Literal["observation", "mean"] = "observation",
-        sample_weight=None,
+        sample_weight: Any = None,
     ) -> FloatArray:
         """Find equal-tailed intervals of the posterior predictive distribution.
 
@@ -265,8 +270,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         kind : {"observation", "mean"}, default="observation"
             Whether for a new observation, noise included, or for its expected value Xw + b.
         sample_weight : float or array-like of shape (n_samples,), optional
-            Precisions s > 0 of the new observations, whose noise has variance σ²/s; 1 by default. Of no use to
-            ``kind="mean"``.
+            Precisions s > 0 of the new observations, whose noise has variance σ²/s; 1 by default. Of no use
+            to ``kind="mean"``.
 
         Returns
         -------
@@ -280,7 +285,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         data = self._transformed(X)
         weights = check_sample_weight(sample_weight, data.shape[0])
         if not np.all(weights > 0):
-            raise ValueError("sample_weight must be > 0 in a prediction: a weight of 0 is an infinite variance.")
+            raise ValueError("sample_weight must be > 0 here: the noise of a row of weight 0 is infinite.")
         out = np.empty((data.shape[0], 2))
         exact = self._closed_form
         if exact is not None:
@@ -321,7 +326,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             out[features] = exact.coef_mixture(np.arange(p)[features]).interval(coverage)
         return out
 
-    def sample_y(self, X, n_samples: int = 1, random_state=None) -> FloatArray:
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> FloatArray:
         """Draw new observations from the posterior predictive distribution.
 
         Parameters
@@ -362,9 +367,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if self._container is None:
             from skreg.bayes.posterior import to_arviz
 
-            self._container = to_arviz(
-                self._draws, self._energy, self.noise_model_, random_state=self._seed
-            )
+            self._container = to_arviz(self._draws, self._energy, self.noise_model_, random_state=self._seed)
         return self._container
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -403,7 +406,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             self._exact = _closed_form(self._energy, self.noise_model_)
         return self._exact
 
-    def _check_target(self, y) -> FloatArray:
+    def _check_target(self, y: Any) -> FloatArray:
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -412,7 +415,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             raise ValueError(f"{name} takes one target, and y has {y.shape[1]}: fit each by itself.")
         return column_or_1d(y, warn=True)
 
-    def _transformed(self, X) -> Any:
+    def _transformed(self, X: Any) -> Any:
         return as_seen_by_final_step(self.estimator_, X)[0]
 
     def _expected_by_rows(self, data: Any) -> Iterator[tuple[slice, FloatArray]]:
