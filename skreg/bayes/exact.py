@@ -235,6 +235,11 @@ class RidgePosterior:
             extra += 1.0 if sample_weight is None else 1.0 / sample_weight
         return self._mixture(block - energy.X_mean, energy.y_mean, extra)
 
+    @property
+    def n_components(self) -> int:
+        """Number of components of the mixtures."""
+        return self._law.points.size
+
     def coef_mixture(self, features: NDArray[np.intp]) -> Mixture:
         """Return the distributions of some coefficients."""
         rows = np.zeros((features.size, self._energy.n_features))

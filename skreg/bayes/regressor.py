@@ -289,7 +289,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         out = np.empty((data.shape[0], 2))
         exact = self._closed_form
         if exact is not None:
-            for rows in row_blocks(*data.shape):
+            for rows in row_blocks(data.shape[0], max(data.shape[1], exact.n_components)):
                 mixture = exact.mixture(data[rows], kind=kind, sample_weight=weights[rows])
                 out[rows] = mixture.interval(coverage)
             return out
@@ -322,7 +322,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if exact is None:
             return np.quantile(self._draws.coef.reshape(-1, p), _ends(coverage), axis=0).T
         out = np.empty((p, 2))
-        for features in row_blocks(p, p):
+        for features in row_blocks(p, max(p, exact.n_components)):
             out[features] = exact.coef_mixture(np.arange(p)[features]).interval(coverage)
         return out
 
