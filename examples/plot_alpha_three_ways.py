@@ -1,13 +1,12 @@
-"""
-Alpha three ways
+"""Alpha three ways
 ================
 
 How much should a Lasso shrink? Cross-validation asks which alpha predicts rows it has not seen. The marginal
-likelihood asks which alpha's prior makes the data most probable, with the coefficients integrated out. And alpha
-can have a posterior of its own, which says how far the data leave it open.
+likelihood asks which alpha's prior makes the data most probable, with the coefficients integrated out. And
+alpha can have a posterior of its own, which says how far the data leave it open.
 
-On the diabetes data, whose ten coefficients are all of one order of magnitude, cross-validation shrinks less than
-the prior that describes the coefficients best; the posterior of alpha holds the latter in its middle.
+On the diabetes data cross-validation shrinks less than the prior that describes the coefficients best; the
+posterior of alpha has the latter in its middle.
 """
 
 import matplotlib.pyplot as plt
@@ -30,7 +29,7 @@ assert found.alphas["cross-validation"] < low
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 
 path = regularization_path(X, y, l1_ratio=1.0)
-left.semilogx(path.alphas, path.coefs.reshape(len(path.alphas), -1), color="0.7", linewidth=1)
+left.semilogx(path.alphas, path.coefs.T, color="0.7", linewidth=1)
 colors = {"cross-validation": "C0", "marginal likelihood": "C1", "posterior": "C2"}
 for method, alpha in found.alphas.items():
     left.axvline(alpha, color=colors[method], label=f"{method}, {alpha:.2g}")

@@ -3,12 +3,24 @@
 import functools
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import skreg
+from skreg import bayes
 
 HEAVY = {"pymc", "pytensor", "arviz", "matplotlib", "pandas", "polars", "numba", "dask", "rich"}
+
+
+# Draws need PyMC or ArviZ no more than a fit does; the container does.
+_DRAWS = """
+from skreg import Lasso, energy_of
+from skreg.bayes.noise import noise_model
+from skreg.bayes.sampling import sample
+energy = energy_of(Lasso(alpha=0.1), [[0.0], [1.0], [2.0], [4.0]], [0.0, 1.0, 2.0, 3.0])
+sample(energy, noise_model(None, None, energy), draws=10)
+"""
 
 
 @functools.cache
@@ -27,6 +39,8 @@ def packages_after(statement):
         "import skreg.bayes",
         "from skreg import Lasso, energy_of, map_agreement, to_pymc",
         "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])",
+        "from skreg import SDScaled, compare, posterior",
+        _DRAWS,
         "from skreg import BayesianRegressor as B; B().fit([[0.0], [1.0]], [0.0, 1.0]).coef_interval()",
     ],
 )
@@ -52,6 +66,12 @@ def test_a_first_lasso_loads_no_more_of_scikit_learn_than_it_uses():
 def test_every_name_on_the_contents_page_can_be_had(name):
     assert getattr(skreg, name) is not None
     assert name in dir(skreg)
+
+
+def test_no_submodule_has_the_name_of_something_in_it():
+    # Importing the submodule would put it in the place of what is meant, wherever that came first.
+    modules = {path.stem for path in Path(bayes.__file__).parent.glob("*.py")}
+    assert not modules & set(bayes.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+# No submodule has the name of something in it: importing one would put the module in its place.
 _HOME = {
     "AlphaChoices": "alpha",
     "BayesianRegressor": "regressor",
@@ -15,14 +16,14 @@ _HOME = {
     "GaussianPrior": "priors",
     "LaplacePrior": "priors",
     "MAPAgreement": "agreement",
-    "ModelComparison": "compare",
+    "ModelComparison": "comparison",
     "NoiseModel": "noise",
     "SDScaled": "noise",
-    "compare": "compare",
-    "choose_alpha": "alpha",
+"choose_alpha": "alpha",
+    "compare": "comparison",
     "map_agreement": "agreement",
     "noise_model": "noise",
-    "posterior": "posterior",
+    "posterior": "container",
     "prior_of": "priors",
     "random_variable": "model",
     "to_pymc": "model",

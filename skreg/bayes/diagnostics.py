@@ -1,8 +1,8 @@
 """Have the chains converged: rank-normalised split R-hat, bulk and tail effective sample size.
 
-The numbers are ArviZ's. ArviZ takes one variable at a time: 21 ms for ten coefficients of 4 × 1000 draws on one
-core, longer than drawing them takes. Here the variables go through one sort and one Fourier transform together,
-2 ms for the ten, and 0.4 s for two thousand instead of 4 s.
+The numbers are ArviZ's. ArviZ takes one variable at a time: 21 ms for ten coefficients of 4 × 1000 draws on
+one core, when drawing them may take no longer. Here the variables go through one sort and one Fourier
+transform together, 2 ms for the ten, and 0.4 s for two thousand instead of 4 s.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def convergence(draws: NDArray[Any]) -> Convergence:
     Returns
     -------
     Convergence
-        Arrays of shape ``draws.shape[2:]``; NaN where a draw is not finite, and everywhere for fewer than four
-        draws a chain.
+        Arrays of shape ``draws.shape[2:]``; NaN where a draw is not finite, and everywhere for fewer than
+        four draws a chain.
 
     References
     ----------
@@ -93,13 +93,14 @@ def ess_of_mean(draws: NDArray[Any]) -> FloatArray:
     Returns
     -------
     ndarray of shape ``draws.shape[2:]``
-        The effective sample size of the draws themselves, not of their ranks; NaN for fewer than four a chain.
+        The effective sample size of the draws themselves, not of their ranks; NaN for fewer than four a
+        chain.
     """
     return _by_blocks(lambda block: _ess(_halves(block))[None], draws, 1)[0]
 
 
 def _by_blocks(function: Callable[[NDArray[Any]], FloatArray], draws: NDArray[Any], n: int) -> FloatArray:
-    """Call a function of (n_variables, n_chains, n_draws) that gives `n` rows, a block of variables at a time."""
+    """Call a function of (n_variables, n_chains, n_draws) that gives `n` rows, some variables at a time."""
     n_chains, n_draws = draws.shape[:2]
     variables = draws.reshape(n_chains, n_draws, -1)
     result = np.full((n, variables.shape[2]), np.nan)
@@ -252,8 +253,8 @@ def check_convergence(draws: Draws, feature_names: Sequence[str], *, stacklevel:
     Warns
     -----
     ConvergenceWarning
-        If R-hat is above 1.01, bulk- or tail-ESS below 400, a draw not finite, or a transition divergent; once
-        for all variables. A variable that never changes, such as a known σ, is left out.
+        If R-hat is above 1.01, bulk- or tail-ESS below 400, a draw not finite, or a transition divergent;
+        once for all variables. A variable that never changes, such as a known σ, is left out.
     """
     scalars = {"intercept": draws.intercept, "sigma": draws.sigma}
     if draws.alpha is not None:

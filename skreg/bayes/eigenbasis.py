@@ -31,6 +31,8 @@ FloatArray = NDArray[np.float64]
 
 # An eigenvalue below this part of the largest is taken again from the rows: its square has lost digits.
 _TAKE_AGAIN = 1e-6
+# Squared norms below this part of the largest keep too few digits, unless they are below this part of κ.
+_LOST, _NEGLIGIBLE = 1e-24, 1e-12
 # κ for which logdet and energies are computed at a time.
 _BLOCK_SIZE = 2**20
 
@@ -70,7 +72,8 @@ class Eigenbasis:
     Raises
     ------
     ValueError
-        If the unpenalised features are collinear, or sparse data are too large for a decomposition.
+        If the unpenalised features are collinear, columns differ in size by more than float64 holds, or
+        sparse data are too large for a decomposition.
     """
 
     def __init__(self, energy: Energy, smallest_alpha: float) -> None:
@@ -85,6 +88,7 @@ class Eigenbasis:
             self._decompose_free(energy, problem, np.flatnonzero(factors == 0))
             spectrum = _spectrum(problem, energy, smallest_alpha)
             self._decompose_penalized(problem, spectrum, factors)
+            self._check_sizes(problem, spectrum, energy, smallest_alpha)
         self.dof = problem.n_rows - int(problem.fit_intercept) - self.free.size
         self.log_volume = (
             0.5 * float(np.log(energy.sample_weight).sum())
@@ -140,12 +144,27 @@ class Eigenbasis:
         # Penalised columns without variance: zeros of V, so that they are drawn from the prior.
         constant = np.flatnonzero((factors > 0) & (problem.x_scale == 0))
         self.penalized = np.concatenate([index, constant])
+        self._in_order = np.array_equal(self.penalized, np.arange(self._n_features))
         self.right = np.zeros((self.penalized.size, d.size))
         self.right[: index.size] = V
         self._to_coef = math.sqrt(self.kappa_unit) / np.sqrt(factors[self.penalized]) / self.y_scale
         self._along_free = np.zeros((self.free.size, self.penalized.size))
         self._along_free[:, : index.size] = problem.adjoint(self._free_basis)[index].T * f
         self.free_projection = self._free_basis.T @ problem.b[:, 0]
+
+    def _check_sizes(self, problem: Any, spectrum: Spectrum, energy: Energy, smallest_alpha: float) -> None:
+        """Refuse columns that are rounding beside the largest, unless the prior is all that counts there."""
+        columns = spectrum.columns
+        squared = problem.norms[columns.index] * columns.factors**2
+        kappa = smallest_alpha * self.kappa_unit
+        lost = (squared < _LOST * squared.max(initial=0.0)) & (squared > _NEGLIGIBLE * kappa)
+        if np.any(lost):
+            least = columns.index[np.argmin(np.where(lost, squared, np.inf))]
+            raise ValueError(
+                "X has columns so different in size, beside their penalties, that float64 loses the smallest "
+                f"({energy.feature_names[least]}) beside the largest "
+                f"({energy.feature_names[columns.index[np.argmax(squared)]]}). Scale them (StandardScaler)."
+            )
 
     @property
     def fills(self) -> bool:
@@ -184,6 +203,8 @@ class Eigenbasis:
         ndarray of shape (k, n_features)
             Coefficients w in the units of the data.
         """
+        if self._in_order:
+            return u * self._to_coef
         coef = np.empty((u.shape[0], self._n_features))
         if self.free.size:
             fit = along_free - u @ self._along_free.T

@@ -165,8 +165,8 @@ def tabulated_over_kappa(
         return TabulatedDensity(log_density, low, high)
     except ValueError as error:
         raise ValueError(
-            "The posterior of alpha or σ² reaches beyond what float64 holds, or does not exist: take a "
-            "noise_prior or an alpha_prior of larger shape."
+            "The posterior of alpha or σ² reaches beyond what float64 holds, or does not exist: take an "
+            "alpha nearer the scale of the data, or a noise_prior or alpha_prior of larger shape."
         ) from error
 
 

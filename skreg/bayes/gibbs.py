@@ -109,21 +109,26 @@ def draw_gibbs(
             def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
                 return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
 
-            share, left, directions = _UNKNOWN, tune, None
+            def slide_along(directions: FloatArray, images: FloatArray) -> None:
+                for walk in walks:
+                    walk.chain.slide_along(directions, images)
+
+            share, left, n_directions = _UNKNOWN, tune, 0
             if tune >= 2 * _PILOT:
                 advance(_PILOT, 1, keep=False)
                 share = _efficiency(advance(_PILOT, 1))
                 left -= 2 * _PILOT
-            if share < _STUCK and left >= _PILOT and (directions := start.undetermined()) is not None:
-                for walk in walks:
-                    walk.chain.slide_along(*directions)
-                with_slides = _efficiency(advance(_PILOT, 1))
-                left -= _PILOT
-                if with_slides < 2.0 * share:  # not what keeps them from mixing
-                    directions = None
-                    for walk in walks:
-                        walk.chain.slide_along(*_NOWHERE)
-                share = max(share, with_slides)
+            if share < _STUCK and left >= _PILOT:
+                directions, images = start.undetermined()
+                cost = 1.0 + directions.shape[1] * start.relative_cost_of_a_slide
+                if directions.shape[1] and cost * share < 1.0:  # else they cannot pay
+                    slide_along(directions, images)
+                    left -= _PILOT
+                    with_slides = _efficiency(advance(_PILOT, 1))
+                    if with_slides > cost * share:
+                        share, n_directions = with_slides, directions.shape[1]
+                    else:  # collinearity is not what keeps the sweeps from mixing
+                        slide_along(*_NOWHERE)
             mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
             advance(left, mirrored, keep=False)
             paths = advance(draws, mirrored)
@@ -142,7 +147,7 @@ def draw_gibbs(
         stats={"lp": posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)},
         settings={
             "mirrored_sweeps": mirrored,
-            "directions": 0 if directions is None else directions[0].shape[1],
+            "directions": n_directions,
             "tune": tune,
         },
     )
@@ -172,7 +177,10 @@ class _Start:
         self.mode = problem.coef_to_scaled(energy.coef[None, :])[:, 0]
         if penalty.positive:
             self.mode = np.maximum(self.mode, 0.0)
-        inverse = _right_inverse(matrix, posterior.degrees) if rows else np.empty((0, 0))
+        inverse = np.empty((0, 0))
+        if posterior.noise.contract == "plug-in" and p > posterior.degrees:
+            # Nothing but b₀ and a penalty that does not know of σ keeps the residual from vanishing with σ.
+            inverse = _inverse(matrix, posterior.degrees, rows=rows)
         g, squares = problem.correlation(self.mode[:, None], slice(None))
         state = problem.residual(self.mode[:, None], slice(None)) if rows else g
         self.curvature = np.maximum(curvature, 0.0)
@@ -201,23 +209,38 @@ class _Start:
             "centre_half": 0.5 * np.array([squares[0], problem.b_squared[0]]),
         }
 
-    def undetermined(self) -> tuple[FloatArray, FloatArray] | None:
-        """Find the directions that collinear columns hardly determine, d and Gd of each; None if wide."""
+    @property
+    def relative_cost_of_a_slide(self) -> float:
+        """What a slide takes beside a sweep of site updates: some twelve passes over p numbers, in ns."""
+        p = self.curvature.size
+        return 12.0 * p / (p * (75.0 + 0.35 * p))
+
+    def undetermined(self) -> tuple[FloatArray, FloatArray]:
+        """Find the directions that collinear columns hardly determine, d and Gd of each; none if wide."""
         G = self.arguments["matrix"]
         if self.arguments["rows"] or len(G) > _LARGEST_DECOMPOSED:
-            return None
+            return _NOWHERE
         scale = 1.0 / np.sqrt(np.where(self.curvature > 0.0, self.curvature, 1.0))
         values, vectors = np.linalg.eigh(G * scale * scale[:, None])
         directions = np.asfortranarray(vectors[:, values < _UNDETERMINED] * scale[:, None])
         return directions, np.asfortranarray(G @ directions)
 
 
-def _right_inverse(matrix: FloatArray, rank: int) -> FloatArray:
-    """Compute A⁺ if every residual can be fitted away, so that AA⁺r = r; else an empty matrix."""
-    left, values, right = thin_svd(matrix)
-    if not values[rank - 1] > _FULL_RANK * values[0]:
+def _inverse(matrix: FloatArray, rank: int, *, rows: bool) -> FloatArray:
+    """Compute what makes a state the change of w that leaves no residual: A⁺ of r, or G⁺ of g = Aᵀr.
+
+    Empty if the rank is lower, so that some residuals cannot be fitted.
+    """
+    if rows:
+        left, values, right = thin_svd(matrix)
+        right = right.T
+    else:
+        values, left = np.linalg.eigh(matrix)
+        values, left = values[::-1], left[:, ::-1]
+        right = left
+    if not values[rank - 1] > (_FULL_RANK if rows else _FULL_RANK**2) * values[0]:
         return np.empty((0, 0))
-    return np.asfortranarray((right[:rank].T / values[:rank]) @ left[:, :rank].T)
+    return np.asfortranarray((right[:, :rank] / values[:rank]) @ left[:, :rank].T)
 
 
 def _contract(posterior: ScaledPosterior) -> tuple[int, float]:

@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
 
 from skreg.linear_model.energy import Energy
+from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.least_squares import least_squares
 
 __all__ = [
     "Noise",
@@ -28,6 +32,7 @@ __all__ = [
     "typical_size",
 ]
 
+FloatArray = NDArray[np.float64]
 Contract = Literal["known", "variance-scaled", "plug-in", "sd-scaled"]
 
 
@@ -105,7 +110,8 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
     ----------
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None
         σ (not σ²) if it is known, or one of the contracts for an unknown σ. None is ``"plug-in"`` where the
-        fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
+        fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``: what intervals
+        cover under each decided it (docs/benchmarks/coverage.md).
     noise_prior : tuple of two floats or None
         (a0, b0) of σ² ~ InvGamma(a0, b0). By default (½, ½ (s/10)²), where s² = Σ sᵢ(yᵢ − ȳ)²/n₊ is the
         variance of y: it weighs as much as one more row would whose residual is a tenth of the standard
@@ -137,8 +143,10 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
     >>> print(noise_model("variance-scaled", (1.0, 0.5), energy))
     variance-scaled, σ² ~ InvGamma(1, 0.5), which scales the prior too
     """
+    variance = None
     if noise is None:
-        noise = "plug-in" if _estimate_variance(energy)[0] is not None else "variance-scaled"
+        variance = _estimate_variance(energy)[0]
+        noise = "plug-in" if variance is not None else "variance-scaled"
     wanted = 'noise must be "variance-scaled", "plug-in", SDScaled(rate) or a number (σ, if it is known)'
     if isinstance(noise, SDScaled):
         if energy.penalty.l1 == 0 or energy.penalty.l2 != 0:
@@ -155,7 +163,7 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
         prior = _check_noise_prior(noise_prior, energy, proper=proper)
         if noise == "variance-scaled":
             return NoiseModel("variance-scaled", None, prior)
-        return NoiseModel("plug-in", math.sqrt(plug_in_variance(energy)), prior)
+        return NoiseModel("plug-in", math.sqrt(variance or plug_in_variance(energy)), prior)
     if not _is_number(noise):
         raise TypeError(f"{wanted}, got {noise!r}.")
     if not (math.isfinite(noise) and noise > 0):
@@ -198,16 +206,42 @@ def degrees_of_freedom(energy: Energy) -> float:
     total = float(energy.fit_intercept)
     if not np.any(strength > 0):
         return total + float(np.count_nonzero(active))
-    columns = energy.X[:, np.flatnonzero(active)]
-    columns = columns.toarray() if hasattr(columns, "toarray") else columns
+    free = strength == 0
+    with one_blas_thread():
+        if np.any(free):
+            eigenvalue = _eigenvalues_beside_free(energy, active, strength)
+        else:
+            eigenvalue = _eigenvalues(energy, active)
+    eigenvalue = np.maximum(eigenvalue, 0.0)
+    return total + float(np.count_nonzero(free)) + float(np.sum(eigenvalue / (1.0 + eigenvalue)))
+
+
+def _eigenvalues(energy: Energy, active: NDArray[np.bool_]) -> FloatArray:
+    """Eigenvalues of AL⁻¹Aᵀ: A the active columns, centred and weighted, L their strengths λ₂v."""
+    problem = least_squares(
+        energy.X, energy.y[:, None], energy.sample_weight, fit_intercept=energy.fit_intercept
+    )
+    strength = problem.penalty_of(energy.penalty, 0).l2
+    index = np.flatnonzero(active)
+    if index.size > energy.n_samples:
+        kernel = problem.kernel(np.where(active, 1.0 / strength, 0.0))
+        return np.asarray(np.linalg.eigvalsh(kernel), dtype=np.float64)
+    root = 1.0 / np.sqrt(strength[index])
+    gram = problem.gram(index, index) * root * root[:, None]
+    return np.asarray(np.linalg.eigvalsh(gram), dtype=np.float64)
+
+
+def _eigenvalues_beside_free(energy: Energy, active: NDArray[np.bool_], strength: FloatArray) -> FloatArray:
+    """Do the same for the penalised ones of the active columns, projected off the unpenalised ones."""
+    columns: Any = energy.X[:, np.flatnonzero(active)]
+    columns = columns.toarray() if sparse.issparse(columns) else columns
     columns = (columns - energy.X_mean[active]) * np.sqrt(energy.sample_weight)[:, None]
     free = strength == 0
     basis, _ = np.linalg.qr(columns[:, free])
     shrunk = columns[:, ~free] / np.sqrt(strength[~free])
     shrunk -= basis @ (basis.T @ shrunk)
     gram = shrunk @ shrunk.T if shrunk.shape[0] < shrunk.shape[1] else shrunk.T @ shrunk
-    eigenvalue = np.maximum(np.linalg.eigvalsh(gram), 0.0)
-    return total + float(np.count_nonzero(free)) + float(np.sum(eigenvalue / (1.0 + eigenvalue)))
+    return np.asarray(np.linalg.eigvalsh(gram), dtype=np.float64)
 
 
 def plug_in_variance(energy: Energy) -> float:

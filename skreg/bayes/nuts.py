@@ -62,6 +62,8 @@ def draw_nuts(
     ------
     ImportError
         If `nuts_sampler` is not installed.
+    KeyboardInterrupt
+        If sampling was interrupted; no draws are then given.
     """
     if nuts_sampler != "pymc" and find_spec(nuts_sampler) is None:
         raise ImportError(
@@ -84,6 +86,9 @@ def draw_nuts(
         **kwargs,
     )
     posterior = trace["posterior"]
+    if posterior.sizes["chain"] < chains or posterior.sizes["draw"] < draws:
+        # PyMC takes an interrupt for the wish to have the draws made so far.
+        raise KeyboardInterrupt("NUTS was interrupted.")
     coef, intercept, sigma = (
         # A copy in this order, whatever the sampler's, and of its dtype.
         np.array(posterior[name].transpose("chain", "draw", ...), dtype=np.float64, order="C")

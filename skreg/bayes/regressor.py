@@ -365,7 +365,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """The draws, the data and a record of both, in the container of the installed ArviZ."""
         check_is_fitted(self)
         if self._container is None:
-            from skreg.bayes.posterior import to_arviz
+            from skreg.bayes.container import to_arviz
 
             self._container = to_arviz(self._draws, self._energy, self.noise_model_, random_state=self._seed)
         return self._container

@@ -164,13 +164,13 @@ def _engine(method: Any, energy: Energy, noise: NoiseModel, alpha_prior: Any) ->
         )
     if method == "nuts" and alpha_prior is not None:
         raise ValueError(
-            f'alpha_prior={alpha_prior!r} cannot be used with method="nuts", whose model has the alpha of the '
-            'estimator: take method="auto".'
+            f'alpha_prior={alpha_prior!r} cannot be used with method="nuts", whose model has the alpha of '
+            'the estimator: take method="auto".'
         )
     if method == "nuts" and noise.prior is not None and min(noise.prior) <= 0:
         raise ValueError(
-            f'noise_prior={noise.prior!r} is improper, and method="nuts" needs a proper prior: give two numbers '
-            '> 0, or take method="auto".'
+            f'noise_prior={noise.prior!r} is improper, and method="nuts" needs a proper prior: give two '
+            'numbers > 0, or take method="auto".'
         )
     return method
 
@@ -181,8 +181,8 @@ def _check_proper(energy: Energy) -> None:
     if free.all():
         raise ValueError(
             f"{energy.label} penalises no coefficient: its prior is flat, which is not a distribution "
-            "(improper). Take alpha > 0, however small: Ridge(alpha=1e-6) is a wide proper prior; or keep some "
-            "coefficients penalised, and give penalty_weights=0 to the others."
+            "(improper). Take alpha > 0, however small: Ridge(alpha=1e-6) is a wide proper prior; or keep "
+            "some coefficients penalised, and give penalty_weights=0 to the others."
         )
     if not free.any():
         return
@@ -195,8 +195,9 @@ def _check_proper(energy: Energy) -> None:
     rank = int(np.linalg.matrix_rank(columns[:, size > 0] / size[size > 0], tol=1e-10)) if np.any(size) else 0
     if rank < columns.shape[1]:
         names = [name for name, is_free in zip(energy.feature_names, free, strict=True) if is_free]
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise ValueError(
-            f"The {len(names)} unpenalised features ({', '.join(names[:5])}{', …' if len(names) > 5 else ''}) "
+            f"The {len(names)} unpenalised features ({shown}) "
             f"are collinear{' with the intercept or each other' if energy.fit_intercept else ''}: neither a "
             f"prior nor the {energy.n_samples} rows hold them, and the posterior is improper. Give them "
             "penalty_weights > 0, or leave out the redundant ones."
@@ -231,7 +232,7 @@ def _check_random_state(random_state: Any) -> None:
 
 @contextmanager
 def _progress(shown: bool, title: str, total: int) -> Iterator[Callable[[int], None] | None]:
-    """Give a function to report new draws to, which may be called from any thread; None if nothing is shown."""
+    """Give a function to report new draws to, callable from any thread; None if nothing is shown."""
     if not shown:
         yield None
         return

@@ -254,22 +254,21 @@ def column_scale(fitted) -> NDArray[np.float64]:
     ValueError
         If a step is none of StandardScaler, RobustScaler, MaxAbsScaler and MinMaxScaler, naming it.
     """
-    final = _final_step(fitted)
-    scale = np.ones(np.asarray(final.coef_).shape[-1])
+    final, scale = _final_step(fitted), np.float64(1.0)
     while fitted is not final:
         for name, step in fitted.steps[:-1] if isinstance(fitted, Pipeline) else ():
             if step is None or step == "passthrough":
                 continue
             if type(step) not in _DIVISORS:
                 raise ValueError(
-                    f"The coefficients cannot be taken back to the units of X through step {name!r}, {step!r}: "
-                    f"only {', '.join(kind.__name__ for kind in _DIVISORS)} are undone."
+                    f"The coefficients cannot be taken back to the units of X through step {name!r}, "
+                    f"{step!r}: only {', '.join(kind.__name__ for kind in _DIVISORS)} are undone."
                 )
             divisor = _DIVISORS[type(step)](step)
             if divisor is not None:  # None for a scaler that only shifts
                 scale = scale * divisor
         fitted = _open(fitted)
-    return scale
+    return np.broadcast_to(scale, np.asarray(final.coef_).shape[-1:])
 
 
 _DIVISORS = {

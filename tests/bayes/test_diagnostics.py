@@ -75,6 +75,8 @@ def test_r_hat_and_both_effective_sample_sizes_are_those_of_arviz(shape):
 
 def test_the_effective_sample_size_of_a_mean_is_that_of_arviz():
     draws = chains((4, 301))
+    # ArviZ 0.23 computes variances in one pass where numba is there, and loses those of draws far from zero.
+    draws = draws - draws.mean(axis=(0, 1))
     if version("arviz").startswith("0."):
         from arviz import ess as by_theirs
     else:

@@ -357,6 +357,24 @@ def test_nearly_collinear_columns_keep_their_digits():
     np.testing.assert_allclose(posterior.coef_std(), expected, rtol=1e-6)
 
 
+def test_columns_of_different_size_keep_their_digits_or_are_refused():
+    energy = make(20, 3)
+    sizes = np.array([1e5, 1.0, 1e-4])
+    moderate = energy_of(Ridge(alpha=1.5), np.asarray(energy.X) * sizes, energy.y)
+    by_weights = energy_of(Ridge(alpha=1.5, penalty_weights=sizes**-2), energy.X, energy.y)
+    for noise in (KNOWN, SCALED, PLUG_IN):
+        std = RidgePosterior(by_weights, noise).coef_std()
+        np.testing.assert_allclose(RidgePosterior(moderate, noise).coef_std() * sizes, std, rtol=1e-9)
+    extreme = energy_of(Ridge(alpha=1.5), np.asarray(energy.X) * [1e30, 1.0, 1.0], energy.y)
+    with pytest.raises(ValueError, match=r"columns so different in size.*x[12].*x0.*StandardScaler"):
+        sample(extreme, KNOWN)
+    # Next to nothing beside the others, and beside its own prior: it is drawn from that.
+    vanishing = energy_of(Ridge(alpha=1.5), np.asarray(energy.X) * [1e-30, 1.0, 1.0], energy.y)
+    draws = sample(vanishing, KNOWN)
+    prior = stats.norm(0, KNOWN.sigma / np.sqrt(1.5))
+    assert stats.kstest(draws.coef[..., 0].ravel(), prior.cdf).pvalue > 1e-3
+
+
 def test_sparse_data_have_the_posterior_of_the_same_dense_data():
     rng = np.random.default_rng(0)
     for n, p in ((40, 6), (10, 25)):

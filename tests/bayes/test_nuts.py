@@ -32,6 +32,7 @@ def assert_is_the_conjugate_posterior(energy, drawn, sigma):
 
 
 def test_nuts_draws_the_conjugate_posterior_of_ridge_quietly(small, capfd, caplog):
+    caplog.set_level("INFO", "pymc")  # as PyMC sets it where nobody else handles logs
     energy, noise = ridge(small)
     options = {"draws": 400, "tune": 300, "chains": 2, "compile_kwargs": {"mode": "FAST_COMPILE"}}
     drawn = draw_nuts(energy, noise, seed=1, **options)
@@ -66,6 +67,18 @@ def test_nutpie_draws_the_same_posterior(small):
     assert drawn.settings["nuts_sampler"] == "nutpie"
     assert "diverging" in drawn.stats
     assert_is_the_conjugate_posterior(energy, drawn, 1.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*(More chains|Found chain dimension).*draw:UserWarning")
+def test_an_interrupted_run_gives_no_draws(small):
+    # PyMC itself returns those made so far.
+    def interrupt(trace, draw):
+        if draw.draw_idx >= 20:
+            raise KeyboardInterrupt
+
+    options = {"compile_kwargs": {"mode": "FAST_COMPILE"}, "callback": interrupt}
+    with pytest.raises(KeyboardInterrupt):
+        draw_nuts(*ridge(small), draws=100, tune=10, chains=2, seed=1, **options)
 
 
 def test_a_sampler_that_is_not_installed_is_named(small, monkeypatch):

@@ -17,7 +17,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from skreg import BayesianRegressor, ElasticNet, Lasso, LassoCV, Ridge, RidgeCV
 from skreg.bayes import regressor as module
 from skreg.bayes.noise import SDScaled
-from skreg.bayes.posterior import group_of
+from skreg.bayes.container import group_of
 from skreg.bayes.priors import prior_of
 from skreg.penalties import ElasticNetPenalty
 

@@ -33,6 +33,7 @@ TABLE = pd.DataFrame(X, columns=NAMES)
 # Estimator, and E as a multiple of its objective for data of total weight S.
 LINEAR = [
     (skreg.Ridge(alpha=2.0), "half"),
+    (skreg.RidgeCV(alphas=[0.5, 2.0]), "half"),
     (skreg.Lasso(alpha=0.1), "S"),
     (skreg.ElasticNet(alpha=0.1, l1_ratio=0.3), "S"),
     (skreg.LassoCV(alphas=[0.1, 0.2]), "S"),
@@ -59,6 +60,15 @@ def scikit_learn_objective(fitted, coef, intercept, s):
     ratio = getattr(fitted, "l1_ratio_", getattr(fitted, "l1_ratio", 1.0))
     penalty = ratio * np.sum(np.abs(coef)) + 0.5 * (1.0 - ratio) * np.sum(coef**2)
     return squares / (2.0 * s.sum()) + alpha * penalty
+
+
+@every_linear
+def test_penalties_are_alpha_times_its_scale(estimator, unit):
+    energy = energy_of(estimator, X, y, sample_weight=WEIGHTS)
+    fitted = clone(estimator).fit(X, y, sample_weight=WEIGHTS)
+    alpha = np.ravel(getattr(fitted, "alpha_", getattr(fitted, "alpha", None)))[0]
+    assert_allclose(energy.penalty.l1 + energy.penalty.l2, alpha * energy.alpha_scale, rtol=1e-12)
+    assert energy.alpha_scale == (1.0 if unit == "half" else pytest.approx(WEIGHTS.sum()))
 
 
 @every_linear

@@ -294,6 +294,27 @@ def test_compressed_filters_are_the_filters(decades):
     assert_array_equal(compressed(table)[0], table)
 
 
+# ---------------------------------------------------------------------- the decomposition itself
+
+
+@pytest.mark.parametrize("smallest_alpha", [10.0, 0.0])  # by a square, and by singular values
+@pytest.mark.parametrize("factors", [None, "with zeros"])
+@pytest.mark.parametrize("shape", [(30, 6), (8, 20), (9, 9)])
+def test_the_decomposition_multiplies_back_to_the_penalised_columns(shape, factors, smallest_alpha):
+    X, y, weights = data_of_kind(*shape, "plain")
+    if factors is not None:
+        factors = np.arange(shape[1]) / 2.0
+    for layout in (np.asarray, sparse.csr_array):
+        spectrum = Spectrum(*problem_and_penalty(layout(X), y, weights, factors=factors), smallest_alpha)
+        B = spectrum.problem.rows(slice(None))[:, spectrum.columns.index] * spectrum.columns.factors
+        B -= spectrum.free_basis @ (spectrum.free_basis.T @ B)
+        right, which = spectrum.right()
+        Q = spectrum.left_product(np.eye(spectrum.values.size)[:, which])
+        assert_allclose(Q * np.sqrt(spectrum.values[which]) @ right.T, B, atol=1e-12)
+        assert_allclose(right.T @ right, np.eye(which.size), atol=1e-12)
+        assert_allclose(Q, spectrum.left(slice(None))[:, which], atol=1e-12)
+
+
 # ---------------------------------------------------------------------- one alpha a target
 
 

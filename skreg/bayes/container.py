@@ -1,8 +1,8 @@
 """The posterior of an estimator, in ArviZ's own container.
 
-ArviZ is imported when a function here is called, not before. Before 1.0 its container is an InferenceData, since
-then an xarray DataTree: `uses_datatree` asks which, for whatever differs. The groups are built as xarray's data
-sets, in half the time that ArviZ's conversion of dictionaries takes.
+ArviZ is imported when a function here is called, not before. Before 1.0 its container is an InferenceData,
+since then an xarray DataTree: `uses_datatree` asks which, for whatever differs. The groups are built as
+xarray's data sets, in half the time that ArviZ's conversion of dictionaries takes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def posterior(
     ----------
     estimator : estimator
         Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of
-        transformers ending in one. A fitted one is taken as it is; one that is not fitted is cloned and fitted.
+        transformers ending in one. A fitted one is taken as it is; one that is not fitted is cloned and
+        fitted.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         The data as given to the estimator's `fit`.
     y : array-like of shape (n_samples,)
@@ -67,8 +68,8 @@ def posterior(
         (a0, b0) of σ² ~ InvGamma(a0, b0); by default weak and scaled to y (`noise_model`). (0, 0) is the
         improper 1/σ², for every method but "nuts".
     method : {"auto", "exact", "gibbs", "nuts"}, default="auto"
-        The engine. "exact": independent draws of a ridge's posterior. "gibbs": the lasso, the elastic net, and
-        coefficients confined to be ≥ 0. "nuts": PyMC's sampler on the model of `to_pymc`. "auto" takes
+        The engine. "exact": independent draws of a ridge's posterior. "gibbs": the lasso, the elastic net,
+        and coefficients confined to be ≥ 0. "nuts": PyMC's sampler on the model of `to_pymc`. "auto" takes
         "exact" where it will do, else "gibbs".
     draws : int, default=1000
         Draws a chain.
@@ -99,9 +100,9 @@ def posterior(
         The container of the installed ArviZ (DataTree since 1.0), with the groups ``posterior`` (``coef``, in
         the units of the columns that the estimator's last step sees; ``intercept``, ``sigma``, and ``alpha``
         if sampled), ``sample_stats``, ``observed_data`` (``y``), ``constant_data`` (a dense ``X``,
-        ``sample_weight``, and ``coef_estimate``, the estimator's own coefficients) and those of `extend`. Dimensions are
-        ``chain``, ``draw``, ``feature`` and ``row``. Attributes record the estimator, prior, noise contract,
-        engine, seed and versions.
+        ``sample_weight``, and ``coef_estimate``, the estimator's own coefficients) and those of `extend`.
+        Dimensions are ``chain``, ``draw``, ``feature`` and ``row``. Attributes record the estimator, prior,
+        noise contract, engine, seed and versions.
 
     Raises
     ------
@@ -190,7 +191,7 @@ def to_arviz(
     coords = {
         "chain": np.arange(draws.n_chains),
         "draw": np.arange(draws.n_draws),
-        "feature": np.array(energy.feature_names, dtype=object),  # as they are read from a file
+        "feature": np.array(energy.feature_names),
         "row": np.arange(energy.n_samples),
     }
     variables = {
@@ -201,7 +202,7 @@ def to_arviz(
     if draws.alpha is not None:
         variables["alpha"] = (along, draws.alpha)
     # Copies, so that the container keeps what was fitted whatever becomes of the caller's arrays.
-    constant = {
+    constant: dict[str, Any] = {
         "sample_weight": (("row",), energy.sample_weight.copy()),
         "coef_estimate": (("feature",), energy.coef.copy()),
     }
@@ -286,7 +287,7 @@ def _container(groups: Mapping[str, Any], coords: Mapping[str, Any], attrs: dict
     """Make the container of the installed ArviZ; the attributes are those of the whole and of `posterior`."""
     import xarray as xr
 
-    datasets = {}
+    datasets: dict[str, Any] = {}
     for group, variables in groups.items():
         used = {dim for dims, _values in variables.values() for dim in dims}
         datasets[group] = xr.Dataset(

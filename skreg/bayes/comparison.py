@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.bayes.container import group_of, posterior, uses_datatree
 from skreg.bayes.diagnostics import ess_of_mean
 from skreg.bayes.noise import Noise
-from skreg.bayes.posterior import group_of, posterior, uses_datatree
 from skreg.linear_model._base import check_flag
 from skreg.linear_model.energy import column_scale, fitted_estimator
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["ModelComparison", "compare"]
 
 _WHY_NO_ZEROS = (
-    "The mode is one point, where the joint density of all coefficients is highest, and the kinks of a Lasso's\n"
-    "prior put many of its coefficients at exactly 0. A density gives any single value the probability 0, the\n"
-    "value 0 too: so means and medians, which go by probability, are (almost) never exactly 0."
+    "The mode is one point, where the joint density of all coefficients is highest, and the kinks of a\n"
+    "Lasso's prior put many of its coefficients at exactly 0. A density gives any single value, 0 too, the\n"
+    "probability zero: so means and medians, which go by probability, are (almost) never exactly 0."
 )
 
 
@@ -34,10 +34,11 @@ _WHY_NO_ZEROS = (
 class ModelComparison:
     """What `compare` found.
 
-    The coefficients of a Lasso are the mode of its posterior, and many of them are exactly zero. The posterior's
-    mean and median are (almost) never: a posterior with a density gives any one value, zero too, the probability
-    zero. What an exact zero of the mode says is that the joint density has a kink there and is highest; how much
-    of the probability lies on either side of zero, and how far out, is in the draws (`posteriors`).
+    The coefficients of a Lasso are the mode of its posterior, and many of them are exactly zero. The
+    posterior's mean and median are (almost) never: a posterior with a density gives any one value, zero too,
+    the probability zero. What an exact zero of the mode says is that the joint density has a kink there and
+    is highest; how much of the probability lies on either side of zero, and how far out, is in the draws
+    (`posteriors`).
 
     Parameters
     ----------
@@ -57,8 +58,9 @@ class ModelComparison:
 
     def __repr__(self) -> str:
         return (
-            f"PSIS-LOO, best first:\n{self.loo.to_string()}\n\nCoefficients: mean and median of the posterior, and its "
-            f"mode, the estimator's own:\n{self.coef.to_string()}\n\n{_WHY_NO_ZEROS}"
+            f"PSIS-LOO, best first:\n{self.loo.to_string()}\n\n"
+            "Coefficients: mean and median of the posterior, and its mode, the estimator's own:\n"
+            f"{self.coef.to_string()}\n\n{_WHY_NO_ZEROS}"
         )
 
 
@@ -91,8 +93,9 @@ def compare(
     noise, noise_prior, sample_weight, draws, tune, chains, random_state, n_jobs
         As in `posterior`, for each estimator.
     original_units : bool, default=False
-        Whether to give the coefficients of a Pipeline in the units of the columns of X, by undoing its scaling
-        (StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler). The containers keep the scaled ones.
+        Whether to give the coefficients of a Pipeline in the units of the columns of X, by undoing its
+        scaling (StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler). The containers keep the scaled
+        ones.
 
     Returns
     -------
@@ -138,8 +141,8 @@ def compare(
         if _is_container(model):
             if original_units:
                 raise ValueError(
-                    f"original_units=True needs the pipeline of {name!r}, and a posterior was given: give the "
-                    "estimator."
+                    f"original_units=True needs the pipeline of {name!r}, and a posterior was given: give "
+                    "the estimator."
                 )
             container = model
         else:
@@ -176,9 +179,8 @@ def _loo_table(posteriors: Mapping[str, Any]) -> pd.DataFrame:
     import arviz as az
 
     # Since 1.0 the log score is the only one, and tables are rounded unless told otherwise.
-    scale, last = (
-        ({}, {"round_to": "none"}) if uses_datatree() else ({"scale": "log"}, {"ic": "loo", "scale": "log"})
-    )
+    scale: dict[str, Any] = {} if uses_datatree() else {"scale": "log"}
+    last: dict[str, Any] = {"round_to": "none"} if uses_datatree() else {"ic": "loo", "scale": "log"}
     pointwise = {
         # ArviZ would compute the effective sample sizes that this needs one variable at a time.
         name: az.loo(container, pointwise=True, reff=_relative_efficiency(container), **scale)
