@@ -19,7 +19,7 @@ _HOME = {
     "ModelComparison": "comparison",
     "NoiseModel": "noise",
     "SDScaled": "noise",
-"choose_alpha": "alpha",
+    "choose_alpha": "alpha",
     "compare": "comparison",
     "map_agreement": "agreement",
     "noise_model": "noise",

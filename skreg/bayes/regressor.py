@@ -46,7 +46,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     ----------
     estimator : estimator, default=None
         Ridge, Lasso or ElasticNet of skreg or scikit-learn, one of their CV forms, or a Pipeline of
-        transformers ending in one; a clone of it is fitted. None is ``Ridge()``.
+        transformers ending in one; a clone of it is fitted. None is ``Ridge()``; a search over
+        ``estimator__alpha`` needs it named.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ (not σ²) if it is known, or a contract for an unknown one, as in `posterior`. None is ``"plug-in"``
         where the fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
@@ -175,6 +176,11 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If the draws have R-hat above 1.01 or an effective sample size below 400, naming the variables.
         """
         with unchanged_on_failure(self):
+            if hasattr(self._inner, "refit"):  # GridSearchCV and the like
+                raise TypeError(
+                    "estimator is a search, which would have to search again here: put BayesianRegressor "
+                    "inside of the search, over estimator__alpha, or take the search's best_estimator_."
+                )
             y = self._check_target(y)
             check_consistent_length(X, y)
             if sample_weight is not None:

@@ -16,8 +16,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from skreg import BayesianRegressor, ElasticNet, Lasso, LassoCV, Ridge, RidgeCV
 from skreg.bayes import regressor as module
-from skreg.bayes.noise import SDScaled
 from skreg.bayes.container import group_of
+from skreg.bayes.noise import SDScaled
 from skreg.bayes.priors import prior_of
 from skreg.penalties import ElasticNetPenalty
 
@@ -491,6 +491,7 @@ def test_fitting_again_forgets_what_was_fitted_before(small):
     ("change", "error", "message"),
     [
         ({"estimator": linear_model.LinearRegression()}, TypeError, "estimator must be one of"),
+        ({"estimator": GridSearchCV(Ridge(), {"alpha": [1.0]})}, TypeError, "inside of the search"),
         ({"estimator": Ridge(alpha=0.0)}, ValueError, "improper"),
         ({"noise": -1.0}, ValueError, "noise, the known σ"),
         ({"noise": SDScaled(0.2)}, ValueError, "contract of the Lasso"),
