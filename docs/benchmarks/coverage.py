@@ -30,7 +30,7 @@ INTERCEPT = 1.0
 # p/n, rows, columns, data sets.
 SPARSE = [(0.1, 200, 20, 100), (0.5, 100, 50, 80), (1.0, 80, 80, 60), (5.0, 50, 250, 50)]
 # Σ w² over σ², and two more of it at p = n.
-SIGNAL_TO_NOISE, OTHER_SIGNALS = 3.0, (0.5, 20.0)
+SIGNAL_TO_NOISE, OTHER_SIGNALS, AT = 3.0, (0.5, 20.0), (1.0, 80, 80, 150)
 CV = {
     "Ridge": (RidgeCV(cv=5), Ridge),
     "Lasso": (LassoCV(cv=5), Lasso),
@@ -161,7 +161,7 @@ def main():
             rows += [from_the_prior(kind, contract) for contract in contracts]
             print(f"{kind}, from the prior: {time.process_time() - start:.0f} s", flush=True)
         cells = [("sparse", SIGNAL_TO_NOISE, *cell) for cell in SPARSE]
-        cells += [("signal", signal, *cell) for signal in OTHER_SIGNALS for cell in SPARSE if cell[0] == 1.0]
+        cells += [("signal", signal, *AT) for signal in OTHER_SIGNALS]
         for study, signal, *cell in cells:
             for kind in CV:
                 rows += sparse_truth(study, signal, *cell, kind)

@@ -77,9 +77,9 @@ def _choice(rows):
 
 _WHY = """
 - *variance-scaled* makes the prior's scale follow σ, so the coefficients have a vote on it. A ridge near
-  p = n talks σ down, the more the weaker the signal is, and its intervals cover less than 86 %; a lasso,
-  whose few large coefficients its prior cannot believe in, talks σ up, the more the stronger the signal
-  is, and its intervals are wider than they need be.
+  p = n talks σ down, the more the weaker the signal is, and its intervals cover less than 86 %; a lasso or
+  an elastic net, whose prior cannot believe in a few large coefficients, talks σ up where the signal is
+  strong, and its intervals are wider than they need be.
 - *plug-in* lets the residuals alone say what σ is. It is nearest to 90 % in most cells, has no cell
   outside of 86-96 %, and so it is the default of `BayesianRegressor`, `posterior`, `to_pymc` and
   `map_agreement`. Its price: the modes agree with the estimator's solution at σ = σ̂ instead of at every
