@@ -9,7 +9,7 @@ uniforms and Gamma variates. `skreg.bayes.gibbs` says what it is all for.
 import numpy as np
 
 from cython cimport final
-from libc.math cimport exp, fabs, log, sqrt
+from libc.math cimport exp, expm1, fabs, log, sqrt
 from scipy.linalg.cython_blas cimport daxpy, ddot, dgemv
 
 from skreg.bayes.normal_tail import mills_table, quantile_table
@@ -159,9 +159,8 @@ cdef inline double site(
 
 
 cdef struct Line:
-    # A line w(κ) = base + κ·direction: ½‖r‖² = half + κ·slope + ½κ²·curvature, ½Σ l2 w² = ½(q₀ + κ(q₁ + κq₂))
-    const double *base
-    const double *base_state
+    # Along w + δ·direction: ½‖r‖² = half + δ·slope + ½δ²·curvature, ½Σ l2 w² = ½(q₀ + δ(q₁ + δq₂)).
+    # In δ, since near w the differences of what is large at the centre would be rounding.
     double half
     double slope
     double curvature
@@ -172,7 +171,7 @@ cdef struct Line:
     double high
     double dimension     # of what is stretched: the Jacobian is κ to this power
     double h             # σ² moves along as κʰ
-    bint straight        # steps are along it, κ = x; else stretches, κ = eˣ
+    bint straight        # a step x is δ = x; else it stretches, by κ = eˣ, and δ = κ − 1
     bint still           # only σ² moves
 
 
@@ -188,7 +187,7 @@ cdef class Chain:
     cdef const double[:, ::1] centres, centre_states
     cdef double shape, scale, prior_variance, half_penalized
     cdef const double[::1, :] inverse, directions, direction_images
-    cdef double[::1] w, state, base, base_state, direction, direction_state, zero
+    cdef double[::1] w, state, direction, direction_state
     cdef double variance, half, penalty, stretched
     cdef int age
     cdef const double *uniforms
@@ -207,9 +206,8 @@ cdef class Chain:
         self.centres, self.centre_states, self.centre_half = centres, centre_states, centre_half
         self.p, self.size = curvature.shape[0], matrix.shape[0]
         self.w, self.variance = np.array(w), variance
-        self.state, self.base_state, self.direction_state = np.empty((3, self.size))
-        self.base, self.direction = np.empty((2, self.p))
-        self.zero = np.zeros(self.size)
+        self.state, self.direction_state = np.empty((2, self.size))
+        self.direction = np.empty(self.p)
         self.directions = self.direction_images = np.empty((0, 0), order="F")
         self.refresh()
 
@@ -317,25 +315,24 @@ cdef class Chain:
         return -total - (self.scale + half + penalty) / variance
 
     cdef double along(self, const Line *line, double x) noexcept nogil:
-        """The log density at e^x times the direction, its Jacobian e^{px} included."""
-        cdef double kappa, half, penalty, variance = self.variance
+        """The log density a step x along the line, where that stretches with its Jacobian κ^dimension."""
+        cdef double delta, half, penalty, variance = self.variance
         cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
-        cdef const double *base = line.base
         cdef int j
         if line.still:
             return self.log_density(self.half, self.penalty, variance * exp(x))
-        kappa = x if line.straight else exp(x)
-        if self.positive and not line.low <= kappa <= line.high:
+        delta = x if line.straight else expm1(x)
+        if self.positive and not line.low <= delta <= line.high:
             return -1e300
         for j in range(0, self.p - 3, 4):  # four sums at once, since an addition waits for the one before
-            s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
-            s1 += self.l1[j + 1] * fabs(base[j + 1] + kappa * self.direction[j + 1])
-            s2 += self.l1[j + 2] * fabs(base[j + 2] + kappa * self.direction[j + 2])
-            s3 += self.l1[j + 3] * fabs(base[j + 3] + kappa * self.direction[j + 3])
+            s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+            s1 += self.l1[j + 1] * fabs(self.w[j + 1] + delta * self.direction[j + 1])
+            s2 += self.l1[j + 2] * fabs(self.w[j + 2] + delta * self.direction[j + 2])
+            s3 += self.l1[j + 3] * fabs(self.w[j + 3] + delta * self.direction[j + 3])
         for j in range(self.p - self.p % 4, self.p):
-            s0 += self.l1[j] * fabs(base[j] + kappa * self.direction[j])
-        penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
-        half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
+            s0 += self.l1[j] * fabs(self.w[j] + delta * self.direction[j])
+        penalty = (s0 + s1) + (s2 + s3) + 0.5 * (line.q0 + delta * (line.q1 + delta * line.q2))
+        half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
         if line.h != 0.0:
             variance *= exp(line.h * x)
         return line.dimension * x + self.log_density(half, penalty, variance)
@@ -369,35 +366,46 @@ cdef class Chain:
         """Stretch w about a centre by a factor that is drawn."""
         cdef Line line
         cdef int j
-        line.base, line.base_state = &self.centres[centre, 0], &self.centre_states[centre, 0]
-        line.half, line.slope, line.curvature = self.centre_half[centre], 0.0, 0.0
+        cdef const double *base = &self.centres[centre, 0]
+        cdef const double *base_state = &self.centre_states[centre, 0]
+        line.half, line.slope, line.curvature = self.half_of(), 0.0, 0.0
         for j in range(self.p):
-            self.direction[j] = self.w[j] - line.base[j]
+            self.direction[j] = self.w[j] - base[j]
         for j in range(self.size):
-            self.direction_state[j] = self.state[j] - line.base_state[j]
+            self.direction_state[j] = self.state[j] - base_state[j]
         if self.rows:  # r = b − Aw
             for j in range(self.size):
-                line.slope += line.base_state[j] * self.direction_state[j]
+                line.slope += self.state[j] * self.direction_state[j]
                 line.curvature += self.direction_state[j] * self.direction_state[j]
         else:  # g = c − Gw
             for j in range(self.p):
-                line.slope -= line.base_state[j] * self.direction[j]
+                line.slope -= self.state[j] * self.direction[j]
                 line.curvature -= self.direction_state[j] * self.direction[j]
         line.dimension, line.straight = self.p, False
         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 
+    cdef double half_of(self) noexcept nogil:
+        """½‖r‖² at w: from r, or from the solution, which is near."""
+        cdef int j
+        cdef double total = 0.0
+        if self.rows:
+            for j in range(self.size):
+                total += self.state[j] * self.state[j]
+            return 0.5 * total
+        for j in range(self.p):
+            total += (self.w[j] - self.centres[0, j]) * (self.state[j] + self.centre_states[0, j])
+        return larger(self.centre_half[0] - 0.5 * total, 0.0)
+
     cdef void stretch_residual(self, int h) noexcept nogil:
         """Stretch the residual, of as many dimensions as there are rows: w about w + A⁺r, which leaves none."""
         cdef Line line
-        cdef int j, one = 1
+        cdef int one = 1
         cdef double minus = -1.0, nothing = 0.0
         dgemv(b"N", &self.p, &self.size, &minus, <double *> &self.inverse[0, 0], &self.p, &self.state[0], &one,
               &nothing, &self.direction[0], &one)
-        for j in range(self.p):
-            self.base[j] = self.w[j] - self.direction[j]
         self.direction_state[:] = self.state
-        line.base, line.base_state = &self.base[0], &self.zero[0]
-        line.half, line.slope, line.curvature = 0.0, 0.0, 2.0 * self.half
+        line.half = self.half_of()
+        line.slope = line.curvature = 2.0 * line.half
         line.dimension, line.straight = self.rank, False
         self.move_along(&line, h, 2.0 / sqrt(line.dimension))
 
@@ -405,49 +413,49 @@ cdef class Chain:
         """Move along a direction that the columns hardly determine."""
         cdef Line line
         cdef int j
-        cdef double pull = 0.0, tied = self.tied()
-        self.base[:], self.direction[:] = self.w, self.directions[:, k]
+        cdef double pull = 0.0
+        self.direction[:] = self.directions[:, k]
         line.half, line.slope, line.curvature = self.half, 0.0, 0.0
         for j in range(self.p):
-            self.base_state[j], self.direction_state[j] = self.state[j], -self.direction_images[j, k]
+            self.direction_state[j] = -self.direction_images[j, k]
             line.slope -= self.direction[j] * self.state[j]
             line.curvature += self.direction[j] * self.direction_images[j, k]
             pull += self.l1[j] * fabs(self.direction[j])
-        line.base, line.base_state = &self.base[0], &self.base_state[0]
         line.dimension, line.straight = 0.0, True
-        # The likelihood's standard deviation, or the prior's, whichever is shorter.
-        self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), tied * pull / self.variance))
+        # As wide as the likelihood's standard deviation, or the prior's if that is shorter.
+        pull *= self.tied() / self.variance
+        self.move_along(&line, 0, 2.0 / larger(sqrt(line.curvature / self.variance), pull))
 
     cdef void move_along(self, Line *line, int h, double width) noexcept nogil:
         """Draw the factor, where σ² is not integrated out a new σ² with it, and go there."""
         cdef int j
-        cdef double x, kappa, d
+        cdef double x, delta, d
         line.h = h % 3 if self.contract == SCALED_NET or self.contract == SD_SCALED else 0.0
         line.q0, line.q1, line.q2 = 0.0, 0.0, 0.0
         line.low, line.high, line.still = -1e300, 1e300, False
         for j in range(self.p):
             d = self.direction[j]
-            line.q0 += self.l2[j] * line.base[j] * line.base[j]
-            line.q1 += 2.0 * self.l2[j] * line.base[j] * d
+            line.q0 += self.l2[j] * self.w[j] * self.w[j]
+            line.q1 += 2.0 * self.l2[j] * self.w[j] * d
             line.q2 += self.l2[j] * d * d
             if d > 0.0:
-                line.low = larger(line.low, -line.base[j] / d)
+                line.low = larger(line.low, -self.w[j] / d)
             elif d < 0.0:
-                line.high = smaller(line.high, -line.base[j] / d)
+                line.high = smaller(line.high, -self.w[j] / d)
         x = self.slice(line, width)
-        kappa = x if line.straight else exp(x)
+        delta = x if line.straight else expm1(x)
         for j in range(self.p):
-            self.w[j] = line.base[j] + kappa * self.direction[j]
+            self.w[j] += delta * self.direction[j]
         if self.positive:
             for j in range(self.p):
                 self.w[j] = larger(self.w[j], 0.0)
         for j in range(self.size):
-            self.state[j] = line.base_state[j] + kappa * self.direction_state[j]
+            self.state[j] += delta * self.direction_state[j]
         self.variance *= exp(line.h * x)
-        self.half = larger(line.half + kappa * (line.slope + 0.5 * kappa * line.curvature), 0.0)
-        self.penalty = 0.5 * (line.q0 + kappa * (line.q1 + kappa * line.q2))
+        self.half = larger(line.half + delta * (line.slope + 0.5 * delta * line.curvature), 0.0)
+        self.penalty = 0.0
         for j in range(self.p):
-            self.penalty += self.l1[j] * fabs(self.w[j])
+            self.penalty += fabs(self.w[j]) * (self.l1[j] + 0.5 * self.l2[j] * fabs(self.w[j]))
         if not line.straight:
             self.stretched += larger(x, 0.0)
         if self.stretched > 8.0:

@@ -54,6 +54,8 @@ _FULL_RANK = 1e-6
 # Variance that independent unit columns would have in every direction, and too little of it.
 _UNDETERMINED = 0.2
 _LARGEST_DECOMPOSED = 1000
+# Where a slice of log alpha ends, before alpha is no longer a number.
+_LEAST_LOG_ALPHA = -600.0
 # Site updates that are done before threads for the chains would have started.
 _WORTH_THREADS = 500_000
 
@@ -95,9 +97,14 @@ def draw_gibbs(
     Returns
     -------
     Draws
-        With statistics ``lp``, the log density of (coef, σ²) up to a constant, and the settings
-        ``mirrored_sweeps`` and ``directions``.
+        With statistics ``lp``, the log density of (coef, σ²), and of alpha if that is sampled, up to a
+        constant, and the settings ``mirrored_sweeps`` and ``directions``.
     """
+    if alpha_prior is not None and noise.rate is not None:
+        raise ValueError(
+            "alpha_prior has no use under an SDScaled noise, whose rate takes the place of alpha: "
+            "take another noise contract."
+        )
     with one_blas_thread():
         posterior = scaled_posterior(energy, noise)
         start = _Start(posterior, energy)
@@ -106,8 +113,8 @@ def draw_gibbs(
         updates = 2 * len(walks) * (draws + tune) * energy.n_features
         with tasks_at_once(n_jobs if updates > _WORTH_THREADS else 1) as at_once:
 
-            def advance(n: int, mirrored: int, *, keep: bool = True) -> list[_Path]:
-                return at_once([(walk.advance, n, mirrored, keep) for walk in walks])
+            def advance(n: int, mirrored: int) -> list[_Path]:
+                return at_once([(walk.advance, n, mirrored) for walk in walks])
 
             def slide_along(directions: FloatArray, images: FloatArray) -> None:
                 for walk in walks:
@@ -115,7 +122,7 @@ def draw_gibbs(
 
             share, left, n_directions = _UNKNOWN, tune, 0
             if tune >= 2 * _PILOT:
-                advance(_PILOT, 1, keep=False)
+                advance(_PILOT, 1)
                 share = _efficiency(advance(_PILOT, 1))
                 left -= 2 * _PILOT
             if share < _STUCK and left >= _PILOT:
@@ -130,21 +137,28 @@ def draw_gibbs(
                     else:  # collinearity is not what keeps the sweeps from mixing
                         slide_along(*_NOWHERE)
             mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
-            advance(left, mirrored, keep=False)
+            advance(left, mirrored)
             paths = advance(draws, mirrored)
     coef = np.stack([path.coef for path in paths])
     record = np.stack([path.record for path in paths])
     coef = posterior.to_data(coef)
     sigma = np.sqrt(record[..., 0]) / posterior.unit
-    alpha = None if alpha_prior is None else np.stack([path.alpha for path in paths])
-    multiple = 1.0 if alpha is None else alpha / energy.alpha
+    alpha: FloatArray | None = None
+    multiple: FloatArray | float = 1.0
+    if alpha_prior is not None:
+        alpha = np.stack([path.alpha for path in paths])
+        multiple = alpha / energy.alpha
+    log_density = posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)
+    if alpha is not None and alpha_prior is not None:
+        shape, rate = alpha_prior
+        log_density += (shape - 1.0) * np.log(alpha) - rate * alpha
     return Draws(
         coef=coef,
         intercept=draw_intercepts(energy, coef, sigma, generators),
         sigma=sigma,
         method="gibbs",
         alpha=alpha,
-        stats={"lp": posterior.log_density(record[..., 0], record[..., 1], record[..., 2], multiple)},
+        stats={"lp": log_density},
         settings={
             "mirrored_sweeps": mirrored,
             "directions": n_directions,
@@ -290,9 +304,11 @@ class _Walk:
             variance=start.variance * (1.0 if posterior.noise.contract == "known" else rng.uniform(0.5, 2.0)),
             **start.arguments,
         )
+        if alpha_prior is not None:
+            self._set_alpha(alpha * rng.uniform(0.5, 2.0))
 
-    def advance(self, n: int, mirrored: int, keep: bool) -> _Path:
-        """Make n draws; unless they are kept, only to move on."""
+    def advance(self, n: int, mirrored: int) -> _Path:
+        """Make n draws."""
         p = self.l1.size
         coef, record, alpha = np.empty((n, p)), np.empty((n, 3)), np.empty(n)
         most = 1 + _BLOCK // p if self.alpha_prior is None else 1
@@ -306,8 +322,10 @@ class _Walk:
             made = self.chain.run(mirrored, self.uniforms, gammas, wanted, coef[done:], record[done:])
             self.uniforms = self.uniforms[self.chain.used :]
             if self.alpha_prior is not None:
-                self._draw_alpha(*record[done])
+                before = self.alpha
+                self._draw_alpha(record[done, 0], record[done, 2])
                 alpha[done] = self.alpha
+                record[done, 2] *= self.alpha / before
             done += made
             if self.report is not None:
                 self.report(made)
@@ -316,24 +334,33 @@ class _Walk:
     def _gammas(self, n: int) -> FloatArray:
         return np.zeros(n) if self.start.shape is None else self.rng.standard_gamma(self.start.shape, n)
 
-    def _draw_alpha(self, variance: float, half: float, penalty: float) -> None:
-        """Draw alpha given the coefficients and σ², by a slice of its logarithm."""
+    def _draw_alpha(self, variance: float, penalty: float) -> None:
+        """Draw alpha given the coefficients and σ²: from its Gamma, or by a slice of log alpha."""
         assert self.alpha_prior is not None  # or nothing calls this
         shape, rate = self.alpha_prior
         posterior = self.posterior
         divisor = posterior.divisor(variance)
-        energy = penalty / self.alpha  # the penalty at alpha = 1
+        rate += penalty / self.alpha / divisor
+        if posterior.is_net:
 
-        def log_density(log_alpha: float) -> float:
-            alpha = math.exp(log_alpha)
-            normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
-            return float(shape * log_alpha - (rate + energy / divisor) * alpha - normalizer)
+            def log_density(log_alpha: float) -> float:
+                if log_alpha < _LEAST_LOG_ALPHA:
+                    return -math.inf
+                alpha = math.exp(log_alpha)
+                normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
+                return float(shape * log_alpha - rate * alpha - normalizer)
 
-        width = 2.0 / math.sqrt(shape + posterior.n_penalized)
-        self.alpha = math.exp(_slice(log_density, math.log(self.alpha), width, self.rng))
-        ratio = self.alpha / self.first_alpha
-        self.l1[:] = posterior.penalty.l1 * ratio
-        self.l2[:] = posterior.penalty.l2 * ratio
+            width = 2.0 / math.sqrt(shape + posterior.n_penalized)
+            self._set_alpha(math.exp(_slice(log_density, math.log(self.alpha), width, self.rng)))
+        else:
+            # Each normaliser is alpha to the power −1 (Laplace) or −½ (normal).
+            shape += posterior.n_penalized * (1.0 if np.any(posterior.penalty.l1 > 0) else 0.5)
+            self._set_alpha(self.rng.gamma(shape) / rate)
+
+    def _set_alpha(self, alpha: float) -> None:
+        self.alpha, ratio = alpha, alpha / self.first_alpha
+        self.l1[:] = self.posterior.penalty.l1 * ratio
+        self.l2[:] = self.posterior.penalty.l2 * ratio
         self.net_ratio[:] = self.start.net_ratio * math.sqrt(ratio)
 
 

@@ -9,10 +9,10 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from skreg.bayes.draws import Draws, chain_generators
 from skreg.bayes.noise import NoiseModel
+from skreg.bayes.proper import check_proper
 from skreg.linear_model._base import check_flag, check_number
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.energy import Energy
@@ -109,7 +109,7 @@ def sample(
     if chosen != "nuts" and (nuts_kwargs or nuts_sampler != "pymc"):
         name, value = ("nuts_kwargs", nuts_kwargs) if nuts_kwargs else ("nuts_sampler", nuts_sampler)
         raise ValueError(f'{name}={value!r} has no use with method="{method}": take method="nuts".')
-    _check_proper(energy)
+    check_proper(energy, noise)
 
     # An integer of NumPy's counts as one.
     draws, chains = int(draws), int(chains)
@@ -173,35 +173,6 @@ def _engine(method: Any, energy: Energy, noise: NoiseModel, alpha_prior: Any) ->
             'numbers > 0, or take method="auto".'
         )
     return method
-
-
-def _check_proper(energy: Energy) -> None:
-    """Refuse a posterior that is none: where neither the prior nor the data hold a coefficient."""
-    free = ~energy.penalty.penalized(energy.n_features)
-    if free.all():
-        raise ValueError(
-            f"{energy.label} penalises no coefficient: its prior is flat, which is not a distribution "
-            "(improper). Take alpha > 0, however small: Ridge(alpha=1e-6) is a wide proper prior; or keep "
-            "some coefficients penalised, and give penalty_weights=0 to the others."
-        )
-    if not free.any():
-        return
-    columns: Any = energy.X[:, np.flatnonzero(free)]
-    columns = columns.toarray() if sparse.issparse(columns) else columns
-    columns = (columns - energy.X_mean[free]) * np.sqrt(energy.sample_weight)[:, None]
-    size = np.linalg.norm(columns, axis=0)
-    rounding = 1e-12 * np.sqrt(energy.total_weight) * np.abs(energy.X_mean[free])
-    size = np.where(size > rounding, size, 0.0)
-    rank = int(np.linalg.matrix_rank(columns[:, size > 0] / size[size > 0], tol=1e-10)) if np.any(size) else 0
-    if rank < columns.shape[1]:
-        names = [name for name, is_free in zip(energy.feature_names, free, strict=True) if is_free]
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        raise ValueError(
-            f"The {len(names)} unpenalised features ({shown}) "
-            f"are collinear{' with the intercept or each other' if energy.fit_intercept else ''}: neither a "
-            f"prior nor the {energy.n_samples} rows hold them, and the posterior is improper. Give them "
-            "penalty_weights > 0, or leave out the redundant ones."
-        )
 
 
 def _check_alpha_prior(alpha_prior: Any) -> None:
