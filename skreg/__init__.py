@@ -18,6 +18,7 @@ _CONTENTS = {
     "RidgeCV": "linear_model",
     "energy_of": "linear_model",
     "regularization_path": "linear_model",
+    "BayesianRegressor": "bayes",
     "ElasticNetPrior": "bayes",
     "GaussianPrior": "bayes",
     "LaplacePrior": "bayes",
