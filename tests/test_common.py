@@ -6,12 +6,14 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skreg import (
+    BayesianRegressor,
     ElasticNet,
     ElasticNetCV,
     ElasticNetSelector,
     Lasso,
     LassoCV,
     LassoSelector,
+    PosteriorSelector,
     Ridge,
     RidgeCV,
     StabilitySelector,
@@ -39,18 +41,36 @@ ESTIMATORS = [
     LassoCV(selection_rule="1se"),
     ElasticNetCV(),
     ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0]),
+    BayesianRegressor(),
+    BayesianRegressor(noise="variance-scaled"),
+    BayesianRegressor(noise=1.0),
+    BayesianRegressor(Lasso(), random_state=0),
+    BayesianRegressor(ElasticNet(alpha=0.5), random_state=0),
     LassoSelector(),
     LassoSelector(alpha=1e-3),
     LassoSelector(n_features_to_select=1),
     ElasticNetSelector(l1_ratio=[0.5, 1.0], selection_rule="1se"),
     StabilitySelector(),
     StabilitySelector(0.6, pfer=None, n_features_per_subsample=1, l1_ratio=0.5, n_pairs=10),
+    PosteriorSelector(),
+    PosteriorSelector(BayesianRegressor(noise="variance-scaled"), rule="probability"),
+    PosteriorSelector(rule="projection"),
 ]
+
+
+def expected_failures(estimator):
+    """Weights are precisions there: a row of weight 2 is one better row, which says less of σ than two do."""
+    if not isinstance(estimator, BayesianRegressor):
+        return {}
+    if estimator.estimator is None and estimator.noise is not None:
+        return {}  # the posterior mean of a ridge does not hang on σ under these contracts
+    why = "weights are precisions, and σ has a say in the mean"
+    return {f"check_sample_weight_equivalence_on_{kind}_data": why for kind in ("dense", "sparse")}
 
 
 # What scikit-learn says where a check's targets are noise, and nothing is to be selected.
 @pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True)
 def test_the_estimator_keeps_scikit_learn_s_conventions(estimator, check):
     assert os.environ["SCIPY_ARRAY_API"] == "1"
     check(estimator)

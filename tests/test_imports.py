@@ -41,6 +41,7 @@ def packages_after(statement):
         "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])",
         "from skreg import SDScaled, compare, posterior",
         _DRAWS,
+        "from skreg import BayesianRegressor as B; B().fit([[0.0], [1.0]], [0.0, 1.0]).coef_interval()",
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(statement):

@@ -11,6 +11,7 @@ from typing import Any
 # No submodule has the name of something in it: importing one would put the module in its place.
 _HOME = {
     "AlphaChoices": "alpha",
+    "BayesianRegressor": "regressor",
     "ElasticNetPrior": "priors",
     "GaussianPrior": "priors",
     "LaplacePrior": "priors",
@@ -30,6 +31,7 @@ _HOME = {
 
 __all__ = [
     "AlphaChoices",
+    "BayesianRegressor",
     "ElasticNetPrior",
     "GaussianPrior",
     "LaplacePrior",

@@ -13,10 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.special import gammaln
 
 from skreg.bayes.draws import Draws, draw_intercepts
 from skreg.bayes.eigenbasis import Eigenbasis, check_ridge
 from skreg.bayes.evidence import ScaledNoise
+from skreg.bayes.mixture import Mixture
 from skreg.bayes.noise import NoiseModel
 from skreg.bayes.strength import check_alpha_prior, smallest_strength, strength_law
 from skreg.linear_model.energy import Energy
@@ -126,8 +128,8 @@ class RidgePosterior:
         Posterior mean of the coefficients.
     intercept_mean : float
         Posterior mean of the intercept; 0 without one.
-    variance_mean : float
-        Posterior mean of σ²; infinite if it has none.
+    variance_mean, sigma_mean : float
+        Posterior means of σ² and of σ; infinite if it has none.
     dof : float
         Degrees of freedom of the Student-t that a coefficient and a prediction follow: infinite if σ is
         known, NaN (a mixture of many) where κ is unknown.
@@ -173,6 +175,7 @@ class RidgePosterior:
         self.intercept_mean = energy.best_intercept(self.coef_mean) if energy.fit_intercept else 0.0
         self._squared_scale = self._noise / basis.y_scale / basis.y_scale
         self.variance_mean = self._squared_scale * law.inflation
+        self.sigma_mean = self._sigma_mean() / basis.y_scale
         self.dof, self.log_evidence = law.dof, law.log_evidence
 
     def predict(self, X: Any, *, kind: Literal["mean", "observation"] = "observation") -> Prediction:
@@ -205,6 +208,60 @@ class RidgePosterior:
         std = self._std(squared, between)
         scale = np.sqrt(squared) if self._law.table is None else np.full(std.shape, math.nan)
         return Prediction(mean, std, scale, self.dof)
+
+    def mixture(
+        self, X: Any, *, kind: Literal["mean", "observation"] = "observation", sample_weight: Any = None
+    ) -> Mixture:
+        """Return the distributions that `predict` has the moments of.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+            Rows in the units of the energy's X.
+        kind : {"mean", "observation"}, default="observation"
+            Whether to predict xᵀw + b, or an observation with its noise.
+        sample_weight : ndarray of shape (n_rows,), optional
+            Precisions s > 0 of the observations, whose noise has variance σ²/s; ones if not given.
+
+        Returns
+        -------
+        Mixture
+            Of one component where κ is known, else of one for each quadrature point of κ.
+        """
+        energy = self._energy
+        block = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+        extra = np.full(X.shape[0], 1.0 / energy.total_weight if energy.fit_intercept else 0.0)
+        if kind == "observation":
+            extra += 1.0 if sample_weight is None else 1.0 / sample_weight
+        return self._mixture(block - energy.X_mean, energy.y_mean, extra)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components of the mixtures."""
+        return self._law.points.size
+
+    def coef_mixture(self, features: NDArray[np.intp]) -> Mixture:
+        """Return the distributions of some coefficients."""
+        rows = np.zeros((features.size, self._energy.n_features))
+        rows[np.arange(features.size), features] = 1.0
+        return self._mixture(rows, 0.0, np.zeros(1))
+
+    def _mixture(self, rows: FloatArray, shift: float, extra: FloatArray) -> Mixture:
+        """Return the distributions of shift + rowᵀw + σ √extra ε, ε standard normal."""
+        basis, law = self._basis, self._law
+        kappa = law.points
+        with one_blas_thread():
+            a, c = basis.split(rows)
+            seen = a @ basis.right
+            unit = np.square(seen) @ (1.0 / (basis.values[:, None] + kappa))
+            unit += np.square(c).sum(axis=1)[:, None]
+            if not basis.fills:
+                unit += np.square(a - seen @ basis.right.T).sum(axis=1)[:, None] / kappa
+            unit += extra[:, None] / basis.y_scale / basis.y_scale
+            centres = basis.join(basis.centres(kappa) @ basis.right.T, basis.free_projection[None])
+            mean = shift + rows @ centres.T
+        scale = np.sqrt(unit * law.squared_scale(kappa))
+        return Mixture(law.weights, mean, scale, 2.0 * law.shape)
 
     def coef_std(self) -> FloatArray:
         """Compute the posterior standard deviation of each coefficient, of shape (n_features,)."""
@@ -266,6 +323,18 @@ class RidgePosterior:
             sigma /= basis.y_scale
             intercept = draw_intercepts(energy, coef, sigma, generators)
         return Draws(coef, intercept, sigma, "exact", alpha)
+
+    def _sigma_mean(self) -> float:
+        law = self._law
+        rate_root = float(law.weights @ np.sqrt(law.rate(law.points)))
+        if math.isinf(law.shape):
+            return rate_root
+        # E σ = √rate Γ(shape − ½)/Γ(shape)
+        return (
+            rate_root * math.exp(gammaln(law.shape - 0.5) - gammaln(law.shape))
+            if law.shape > 0.5
+            else math.inf
+        )
 
     def _std(self, squared: FloatArray, between: FloatArray) -> FloatArray:
         inside = np.zeros_like(squared)

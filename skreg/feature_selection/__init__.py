@@ -8,6 +8,7 @@ from importlib import import_module
 _CONTENTS = {
     "ElasticNetSelector": "lasso",
     "LassoSelector": "lasso",
+    "PosteriorSelector": "posterior",
     "StabilitySelector": "stability",
 }
 

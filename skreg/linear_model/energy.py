@@ -27,7 +27,7 @@ from skreg.linear_model.ridge import Ridge
 from skreg.linear_model.ridge_cv import RidgeCV
 from skreg.penalties import L2, ElasticNetPenalty
 
-__all__ = ["Energy", "column_scale", "energy_of", "fitted_estimator"]
+__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "fitted_estimator"]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
@@ -184,7 +184,7 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     fitted = fitted_estimator(estimator, X, y, sample_weight)
     final = _final_step(fitted)
 
-    data, names = _as_seen_by_final_step(fitted, X)
+    data, names = as_seen_by_final_step(fitted, X)
     if data.shape[0] != target.size:
         raise ValueError(f"X has {data.shape[0]} rows and y has {target.size}; they must be as many.")
     coef = np.asarray(final.coef_, dtype=np.float64)
@@ -350,8 +350,23 @@ def _fit(estimator, X, y, sample_weight):
     return estimator.fit(X, y, **{f"{prefix}sample_weight": sample_weight})
 
 
-def _as_seen_by_final_step(fitted, X):
-    """Return X after the pipelines' transformers, in float64, and the names of its columns."""
+def as_seen_by_final_step(fitted, X):
+    """Return X as the last step of a fitted estimator sees it.
+
+    Parameters
+    ----------
+    fitted : estimator
+        A fitted estimator that `energy_of` takes.
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        Data as given to the estimator's `predict`.
+
+    Returns
+    -------
+    X : ndarray or sparse matrix, float64
+        After the pipelines' transformers.
+    names : tuple of str
+        Names of its columns.
+    """
     names = getattr(X, "columns", None)
     final = _final_step(fitted)
     while fitted is not final:

@@ -16,13 +16,18 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import ElasticNetSelector, LassoSelector, Ridge, StabilitySelector
+from skreg import ElasticNetSelector, LassoSelector, PosteriorSelector, Ridge, StabilitySelector
 
 SELECTORS = [
     LassoSelector(cv=3),
     ElasticNetSelector(alpha=0.2),
     StabilitySelector(n_pairs=10, random_state=0),
 ]
+every_kind = pytest.mark.parametrize(
+    "selector",
+    [*SELECTORS, *(PosteriorSelector(rule=rule, random_state=0) for rule in ("interval", "projection"))],
+    ids=lambda s: type(s).__name__,
+)
 every_selector = pytest.mark.parametrize("selector", SELECTORS, ids=lambda s: type(s).__name__)
 NAMES = [f"feature {letter}" for letter in "abcdefghijkl"]
 
@@ -31,7 +36,7 @@ X = RNG.standard_normal((100, 12)) * RNG.uniform(0.5, 2.0, 12)
 y = X[:, [1, 4, 7]] @ [2.0, -2.0, 3.0] + RNG.standard_normal(100)
 
 
-@every_selector
+@every_kind
 def test_a_grid_search_over_a_pipeline_selects_scales_and_predicts(selector):
     pipeline = make_pipeline(StandardScaler(), clone(selector), Ridge()).set_output(transform="polars")
     table = pl.DataFrame(dict(zip(NAMES, X.T, strict=True)))
@@ -40,6 +45,7 @@ def test_a_grid_search_over_a_pipeline_selects_scales_and_predicts(selector):
         "LassoSelector": {"selection_rule": ["min", "1se"]},
         "ElasticNetSelector": {"alpha": [0.1, 0.5]},
         "StabilitySelector": {"threshold": [0.6, 0.9]},
+        "PosteriorSelector": {"coverage": [0.9, 0.99]},
     }[type(selector).__name__]
     search = GridSearchCV(pipeline, {f"{step}__{name}": values for name, values in grid.items()}, cv=3)
     best = search.fit(table, y).best_estimator_
@@ -50,7 +56,7 @@ def test_a_grid_search_over_a_pipeline_selects_scales_and_predicts(selector):
     assert_array_equal(pickle.loads(pickle.dumps(search)).predict(table), search.predict(table))
 
 
-@every_selector
+@every_kind
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_come_out_with_the_names_of_the_columns_kept(selector, library):
     table = {"pandas": pd, "polars": pl}[library].DataFrame(dict(zip(NAMES, X.T, strict=True)))
@@ -62,14 +68,14 @@ def test_frames_come_out_with_the_names_of_the_columns_kept(selector, library):
     assert_array_equal(out.to_numpy(), X[:, fitted.get_support()])
 
 
-@every_selector
+@every_kind
 def test_inverse_transform_puts_the_columns_back_and_zeros_elsewhere(selector):
     fitted = clone(selector).fit(X, y)
     back = fitted.inverse_transform(fitted.transform(X))
     assert_array_equal(back, np.where(fitted.get_support(), X, 0.0))
 
 
-@every_selector
+@every_kind
 @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix], ids=str)
 def test_sparse_data_give_the_same_selection_and_stay_sparse(selector, container):
     thinned = X * (np.abs(X) > 0.3)
@@ -80,7 +86,7 @@ def test_sparse_data_give_the_same_selection_and_stay_sparse(selector, container
     assert_array_equal(out.toarray(), thinned[:, fitted.get_support()])
 
 
-@every_selector
+@every_kind
 def test_clones_and_pickles(selector):
     fitted = clone(selector).fit(X, y)
     assert not [name for name in vars(clone(fitted)) if name.endswith("_")]
