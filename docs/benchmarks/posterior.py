@@ -20,8 +20,8 @@ from posterior_cases import CASES
 
 HERE = Path(__file__).parent
 # Draws and tuning draws of the samplers by gradients, where a thousand of each would take an hour.
-FEWER = {"2000x1000": (250, 250), "200x2000": (250, 250)}
-LIMIT = 1500  # seconds for one run
+FEWER = {"2000x1000": (150, 150), "200x2000": (150, 150)}
+LIMIT = 1200  # seconds for one run
 
 
 def run(engine, case, kind, noise, folder, seed=1):

@@ -10,7 +10,7 @@ Written by `docs/benchmarks/posterior.py` from `posterior.csv`; its `--help` say
 
 - **The model** is that of `to_pymc` at the alpha chosen by 5-fold cross-validation, the same for all, with an
   intercept, under two noise contracts. Four chains on two cores; skreg 300 tuning and 1000 kept draws,
-  the others 1000 and 1000 (250 and 250 at 2000×1000 and 200×2000).
+  the others 1000 and 1000 (150 and 150 at 2000×1000 and 200×2000).
 - **Time** is end to end: from a fitted estimator to the container, for PyMC and nutpie from the fitted
   estimator to theirs, the compilation of the model included; imports are not. skreg's is the median of three
   processes, the second posterior of each; *first* is the very first one of a process. *Sampling* leaves out
@@ -46,7 +46,7 @@ def _rows(rows):
     for row in rows:
         start = f"| {row['case']} | {row['kind']} | {row['engine']} |"
         if row["total"] == "failed":
-            yield f"{start} over the limit of 25 minutes, or failed | | | | | | |"
+            yield f"{start} over the limit of 20 minutes, or failed | | | | | | |"
             continue
         number = {
             name: float(row[name])
