@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state, indexable
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, column_or_1d
 
 from skreg.linear_model._base import check_flag, check_number
 from skreg.linear_model._tasks import check_n_jobs
-from skreg.solvers.blas import one_blas_thread
+from skreg.model_selection._runs import run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,7 +261,9 @@ def bias_variance_decomposition(
         tasks = [
             (_with_new_noise, estimator, X, f, float(noise_variance) ** 0.5, X_test, seed) for seed in seeds
         ]
-        predictions, targets = map(np.stack, zip(*_run(tasks, n_jobs, progressbar), strict=True))
+        predictions, targets = map(
+            np.stack, zip(*run(tasks, n_jobs, progressbar, "training sets"), strict=True)
+        )
         return _apart(predictions, f_test + targets, f_test, float(noise_variance))
     if X_test is not None:
         raise ValueError(
@@ -274,7 +273,7 @@ def bias_variance_decomposition(
     y = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)
     indexable(X, y)
     tasks = [(_with_new_rows, estimator, X, y, seed) for seed in seeds]
-    return _together(np.stack(list(_run(tasks, n_jobs, progressbar))), y)
+    return _together(np.stack(list(run(tasks, n_jobs, progressbar, "training sets"))), y)
 
 
 def bias_variance_curve(
@@ -365,33 +364,6 @@ def _values_of(function: Callable[[Any], Any], X: Any, name: str) -> FloatArray:
             f"{'some that are not finite' if values.shape == (n,) else f'shape {values.shape}'}."
         )
     return values
-
-
-def _run(tasks: list[tuple[Any, ...]], n_jobs: int | None, progressbar: bool) -> Iterator[Any]:
-    """Call each task and yield its value, in order, showing how many have come."""
-    with one_blas_thread(), _progress(progressbar, len(tasks)) as advance:
-        if effective_n_jobs(n_jobs) == 1:
-            values: Iterable[Any] = (function(*arguments) for function, *arguments in tasks)
-        else:
-            parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-            values = parallel(delayed(function)(*arguments) for function, *arguments in tasks)
-        for value in values:
-            advance()
-            yield value
-
-
-@contextmanager
-def _progress(shown: bool, total: int) -> Iterator[Callable[[], None]]:
-    """Give a function to call for each training set that is done."""
-    if not shown:
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns) as progress:
-        task = progress.add_task("training sets", total=total)
-        yield lambda: progress.advance(task)
 
 
 def _fitted(estimator: Any, X: Any, y: FloatArray, random: np.random.RandomState) -> Any:
