@@ -12,7 +12,14 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["bias_and_variance", "correlated_features", "large_and_small_weights", "one_gradient_step"]
+    "name",
+    [
+        "bias_and_variance",
+        "correlated_features",
+        "large_and_small_weights",
+        "loss_landscape",
+        "one_gradient_step",
+    ],
 )
 def test_a_script_s_assertions_hold_and_it_draws_its_picture(name, tmp_path):
     picture = tmp_path / "picture.png"
