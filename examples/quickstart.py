@@ -43,9 +43,7 @@ start = perf_counter()
 found = posterior(search.best_estimator_, X, y, random_state=0)
 seconds = perf_counter() - start
 draws = found["posterior"]["coef"]
-print(
-    f"\n4 x 1000 draws from the posterior in {seconds:.2f} s: 90 % intervals, and the probability of being > 0\n"
-)
+print(f"\n4 x 1000 draws of the posterior in {seconds:.2f} s: 90 % intervals, and the probability of > 0\n")
 low, high = draws.quantile([0.05, 0.95], dim=("chain", "draw")).values
 above = (draws > 0).mean(dim=("chain", "draw")).values
 for name, *numbers in zip(X.columns, low, high, above, strict=True):
