@@ -31,10 +31,9 @@ def skreg_gibbs(estimator, X, y, noise, draws, tune, seed):
 
 def sampling_of(estimator, X, y, noise, draws):
     """The engine alone, from the translated estimator to the draws."""
-    from skreg.bayes.sampling import sample
-
     from skreg import energy_of
     from skreg.bayes.noise import noise_model
+    from skreg.bayes.sampling import sample
 
     energy = energy_of(estimator, X, y)
     contract = noise_model(noise, None, energy)
