@@ -24,12 +24,15 @@ _CONTENTS = {
     "MAPAgreement": "bayes",
     "map_agreement": "bayes",
     "to_pymc": "bayes",
+    "BaggedDropoutMLPClassifier": "neural_network",
+    "BaggedDropoutMLPRegressor": "neural_network",
+    "PredictiveUncertainty": "neural_network",
     "ElasticNetPenalty": "penalties",
     "L1": "penalties",
     "L2": "penalties",
     "Moments": "moments",
 }
-_SUBMODULES = {"bayes", "linear_model", "moments", "penalties", "solvers"}
+_SUBMODULES = {"bayes", "linear_model", "moments", "neural_network", "penalties", "solvers"}
 
 __all__ = sorted([*_CONTENTS, *_SUBMODULES])
 

@@ -4,7 +4,16 @@ import os
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV
+from skreg import (
+    BaggedDropoutMLPClassifier,
+    BaggedDropoutMLPRegressor,
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    Ridge,
+    RidgeCV,
+)
 
 ESTIMATORS = [
     Ridge(),
@@ -28,10 +37,24 @@ ESTIMATORS = [
     LassoCV(selection_rule="1se"),
     ElasticNetCV(),
     ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0]),
+    BaggedDropoutMLPClassifier(),
+    BaggedDropoutMLPRegressor(),
+    BaggedDropoutMLPClassifier(solver="lbfgs", n_estimators=1, dropout=0, bootstrap=False),
+    BaggedDropoutMLPRegressor(solver="lbfgs", n_estimators=1, dropout=0, bootstrap=False),
 ]
 
 
-@parametrize_with_checks(ESTIMATORS)
+def expected_to_fail(estimator):
+    # Other rows make other minibatches and bootstrap samples; L-BFGS on all rows has neither.
+    if getattr(estimator, "solver", None) != "adamw":
+        return {}
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": "a weight is not a repetition of a row of a minibatch"
+        for kind in ("dense", "sparse")
+    }
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_to_fail, xfail_strict=True)
 def test_the_estimator_keeps_scikit_learn_s_conventions(estimator, check):
     assert os.environ["SCIPY_ARRAY_API"] == "1"
     check(estimator)
