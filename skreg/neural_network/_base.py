@@ -320,7 +320,8 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _learn_scaling(self, X, targets: Targets, weight: Array) -> None:
         identity = Scaling.identity
-        self._input_scaling = Scaling.of(X, weight) if self.standardize else identity(X.shape[1])
+        kind = "auto" if self.standardize == "auto" else "columns"
+        self._input_scaling = Scaling.of(X, weight, kind) if self.standardize else identity(X.shape[1])
         self._target_scaling = None
         if targets.output == "identity":
             n_outputs = targets.outputs.shape[1]
@@ -415,8 +416,9 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         check_integer("max_iter", self.max_iter, 1)
         check_integer("n_iter_no_change", self.n_iter_no_change, 1)
         check_number("validation_fraction", self.validation_fraction, 0, 1, open_low=True, open_high=True)
-        for name in ("bootstrap", "standardize", "early_stopping", "warm_start"):
+        for name in ("bootstrap", "early_stopping", "warm_start"):
             check_flag(name, getattr(self, name))
+        check_option("standardize", self.standardize, ("auto", True, False))
         if self.n_jobs is not None:
             check_integer("n_jobs", self.n_jobs, -(2**31))
             if self.n_jobs == 0:

@@ -18,6 +18,9 @@ __all__ = ["Scaling", "fold", "rebase", "rebase_outputs"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# Standard deviations up to so many times their median are of like size.
+_LIKE = 10.0
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -31,11 +34,15 @@ class Scaling:
         Weighted means.
     variance : ndarray of shape (n_columns,)
         Weighted variances.
+    kind : {"columns", "auto"}
+        Whether each column is divided by its own standard deviation; or, if they are of like size, all by their
+        root mean square.
     """
 
     weight: float
     mean: Array
     variance: Array
+    kind: str = "columns"
 
     @classmethod
     def identity(cls, n_columns: int) -> Scaling:
@@ -43,7 +50,7 @@ class Scaling:
         return cls(np.inf, np.zeros(n_columns), np.ones(n_columns))
 
     @classmethod
-    def of(cls, X: Any, weight: Array) -> Scaling:
+    def of(cls, X: Any, weight: Array, kind: str = "columns") -> Scaling:
         """Measure the columns of dense or sparse X, in float64; rows without weight do not count."""
         total = float(weight.sum())
         share = weight / total
@@ -53,7 +60,7 @@ class Scaling:
             variance = np.maximum(np.asarray(share @ squares, dtype=np.float64).ravel() - mean**2, 0.0)
             # The difference of two numbers equal but for rounding is no variance.
             variance[variance < 1e-12 * mean**2] = 0.0
-            return cls(total, mean, variance)
+            return cls(total, mean, variance, kind)
         mean = np.zeros(X.shape[1])
         variance = np.zeros(X.shape[1])
         for start in range(0, len(X), 4096):  # no float64 copy of all of X
@@ -62,7 +69,7 @@ class Scaling:
         for start in range(0, len(X), 4096):
             rows = slice(start, start + 4096)
             variance += share[rows] @ (X[rows] - mean) ** 2
-        return cls(total, mean, variance)
+        return cls(total, mean, variance, kind)
 
     def joined(self, other: Scaling) -> Scaling:
         """Give the mean and variance of the rows of both (Chan, Golub and LeVeque 1983)."""
@@ -75,13 +82,21 @@ class Scaling:
             total,
             self.mean + share * shift,
             (1.0 - share) * self.variance + share * other.variance + share * (1.0 - share) * shift**2,
+            self.kind,
         )
 
     @property
     def scale(self) -> Array:
-        """Standard deviations; 1 for a column that is constant but for rounding."""
-        scale = np.sqrt(self.variance)
-        return np.where(scale > 1e-7 * np.abs(self.mean) + np.finfo(float).tiny ** 0.5, scale, 1.0)
+        """What each column is divided by: its standard deviation, or one number for all; 1 for a constant column."""
+        deviation = np.sqrt(self.variance)
+        # But for rounding.
+        varies = deviation > 1e-7 * np.abs(self.mean) + np.finfo(float).tiny ** 0.5
+        if self.kind == "auto" and varies.any():
+            found = deviation[varies]
+            # Columns of like size are taken to share a unit, as pixels do: one that hardly varies stays small.
+            if found.max() <= _LIKE * np.median(found):
+                return np.where(varies, np.sqrt(np.mean(found**2)), 1.0)
+        return np.where(varies, deviation, 1.0)
 
 
 def fold(network: Network, inputs: Scaling, targets: Scaling | None = None) -> Network:

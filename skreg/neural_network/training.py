@@ -132,6 +132,15 @@ class _Group:
             optimizer.step(work, rate)
         work.loss /= len(rates)
 
+    def first_loss(self, rows: Rows, order: Array) -> float:
+        """Return the members' mean loss on the first rows, without dropout, before any step."""
+        batch = self.work.batch(min(len(order), self.work.batch_size))
+        rows.gather(order[: self.work.batch_size], self.which, batch)
+        self.work.loss.fill(0.0)
+        self.work.forward(batch)
+        self.work.take_loss(batch)
+        return float(self.work.loss.mean())
+
     def sum_outputs(self, rows: Rows, which: Array, out: Array) -> None:
         """Write the sum of the members' outputs on some rows, without dropout, to `out`, one row each."""
         for start in range(0, len(which), self.work.batch_size):
@@ -230,7 +239,7 @@ class Trainer:
         tol : float
             The least that counts as improvement.
         hopeless : float
-            A training loss to end with that counts as divergence.
+            A training loss to end with that counts as divergence, if it is not below that of the start either.
         report : optional
             Whose `begin()` and `end()` are called around every epoch; True from the latter ends training.
 
@@ -253,6 +262,8 @@ class Trainer:
         if validation is not None:
             n_outputs = self.network.layer_units[-1]
             sums = [np.zeros((len(validation), n_outputs), self.network.dtype) for _ in self._groups]
+        with np.errstate(over="ignore", invalid="ignore"):
+            at_first = max(group.first_loss(rows, order) for group in self._groups)
         with pool(n_jobs) as call:
             for epoch in range(n_epochs):
                 if report is not None:
@@ -283,7 +294,7 @@ class Trainer:
                 stop = report is not None and report.end()
                 if stop or (patience is not None and since_best >= patience):
                     break
-        outcome.diverged = outcome.diverged or outcome.losses[-1] > hopeless
+        outcome.diverged = outcome.diverged or outcome.losses[-1] > max(hopeless, at_first)
         if validation is not None or outcome.diverged:
             for kept, group in zip(best, self._groups, strict=True):
                 group.work.parameters[...] = kept
