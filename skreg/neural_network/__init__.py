@@ -6,8 +6,8 @@ A contents page, like skreg's own: each name is loaded from the file beside it w
 from importlib import import_module
 
 _CONTENTS = {
-    "BaggedDropoutMLPClassifier": "mlp",
-    "BaggedDropoutMLPRegressor": "mlp",
+    "BaggedDropoutMLPClassifier": "classifier",
+    "BaggedDropoutMLPRegressor": "regressor",
     "PredictiveUncertainty": "uncertainty",
 }
 

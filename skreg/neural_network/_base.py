@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
@@ -18,76 +17,31 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from skreg.neural_network.dropout import Dropout, draw_masks, thinned
+from skreg.neural_network.dropout import Dropout
+from skreg.neural_network.inference import Predictor
 from skreg.neural_network.lbfgs import minimize_lbfgs
-from skreg.neural_network.network import ACTIVATIONS, Network, initialize
+from skreg.neural_network.network import Network, initialize
 from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
 from skreg.neural_network.out_of_bag import bootstrap_counts, online_counts, out_of_bag_mean
-from skreg.neural_network.parameters import (
-    check_flag,
-    check_integer,
-    check_number,
-    check_option,
-    layer_rates,
-    layer_sizes,
-)
-from skreg.neural_network.scaling import Scaling, fold, rebase, rebase_outputs
+from skreg.neural_network.parameters import check_parameters, dropout_rates, layer_sizes
+from skreg.neural_network.scaling import Scaling, rebase, rebase_outputs
 from skreg.neural_network.splits import validation_split
+from skreg.neural_network.targets import Targets
 from skreg.neural_network.training import Rows, Trainer
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 
-__all__ = ["BaggedDropoutMLP", "Targets", "one_blas_thread", "unchanged_on_failure"]
+__all__ = ["BaggedDropoutMLP", "unchanged_on_failure"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # What each stream of random numbers is for; a member's streams are the same however many members there are.
 _INITIAL, _BOOTSTRAP, _TRAINING, _MASKS, _SPLIT = range(5)
-_CHUNK = 1024  # rows predicted at once
 
 
-class Targets:
-    """y as the networks see it: class numbers or outputs, with what a constant prediction would lose.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,) or (0,)
-        Class numbers, for a softmax.
-    outputs : ndarray of shape (n, n_outputs)
-        What the outputs should be, in the units of y; one-hot for a softmax.
-    strata : ndarray of shape (n,)
-        Groups that a validation split keeps the proportions of.
-    output : {"softmax", "logistic", "identity"}
-        The last layer's function.
-    """
-
-    def __init__(self, labels: Array, outputs: Array, strata: Array, output: str) -> None:
-        self.labels, self.outputs, self.strata, self.output = labels, outputs, strata, output
-
-    def loss(self, predicted: Array, weight: Array, which: Array) -> float:
-        """Weighted mean of the log loss, or half the squared error, of some rows' predictions."""
-        target = self.outputs[which]
-        share = weight[which] / weight[which].sum()
-        if self.output == "identity":
-            terms = 0.5 * (predicted - target) ** 2
-        else:
-            p = predicted.astype(np.float64)
-            tiny = np.finfo(predicted.dtype).eps
-            terms = -target * np.log(np.clip(p, tiny, 1.0))
-            if self.output == "logistic":
-                terms -= (1.0 - target) * np.log(np.clip(1.0 - p, tiny, 1.0))
-        return float(share @ terms.sum(axis=1))
-
-    def null_loss(self, weight: Array) -> float:
-        """The loss of the best constant prediction."""
-        mean = (weight / weight.sum()) @ self.outputs
-        everything = np.arange(len(self.outputs))
-        return self.loss(np.broadcast_to(mean, self.outputs.shape), weight, everything)
-
-
-class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """K multilayer perceptrons trained as one: what does not depend on the kind of y."""
 
     _y_numeric = False
@@ -141,7 +95,11 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     @with_callbacks
     def _fit(self, X, y, sample_weight):
         self._check_parameters()
-        given = {"X": X, "y": y, "metadata": {} if sample_weight is None else {"sample_weight": sample_weight}}
+        given = {
+            "X": X,
+            "y": y,
+            "metadata": {} if sample_weight is None else {"sample_weight": sample_weight},
+        }
         continuing = self.warm_start and hasattr(self, "_network")
         X, y = self._validate(X, y, partial=False)
         weight = self._weights(sample_weight, X, y, partial=False)
@@ -265,7 +223,11 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _warn_of_divergence(self, outcome) -> None:
         what = "grew beyond that of a constant prediction" if outcome.losses else "became infinite or NaN"
-        kept = f"of epoch {outcome.best_epoch + 1}, the best," if outcome.losses else "that training started from"
+        kept = (
+            f"of epoch {outcome.best_epoch + 1}, the best,"
+            if outcome.losses
+            else "that training started from"
+        )
         warnings.warn(
             f"Training diverged with learning_rate={self.learning_rate:g}: the loss {what}. The finite weights {kept} "
             f"are kept. Try learning_rate={self.learning_rate / 10:g}"
@@ -325,7 +287,9 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         self._target_scaling = None
         if targets.output == "identity":
             n_outputs = targets.outputs.shape[1]
-            self._target_scaling = Scaling.of(targets.outputs, weight) if self.standardize else identity(n_outputs)
+            self._target_scaling = (
+                Scaling.of(targets.outputs, weight) if self.standardize else identity(n_outputs)
+            )
 
     def _update_scaling(self, network, X, targets, weight) -> None:
         """Take new rows into the means and deviations, and leave what the network computes as it was."""
@@ -367,15 +331,15 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         mean, inverse_scale = self._input_transform(dtype)
         return Rows(X, mean, inverse_scale, targets.labels, target, (counts * normalised).astype(dtype))
 
-    def _input_transform(self, dtype) -> tuple[Array, Array]:
-        return self._input_scaling.mean.astype(dtype), (1.0 / self._input_scaling.scale).astype(dtype)
-
     def _judge(self, targets, weight, which, outputs) -> float:
         if self._target_scaling is not None:
             # In the units that the networks are trained in, as the loss curve is.
             scaling = self._target_scaling
             scaled = Targets(
-                targets.labels, (targets.outputs - scaling.mean) / scaling.scale, targets.strata, targets.output
+                targets.labels,
+                (targets.outputs - scaling.mean) / scaling.scale,
+                targets.strata,
+                targets.output,
             )
             return scaled.loss(outputs, weight, which)
         return targets.loss(outputs, weight, which)
@@ -390,7 +354,7 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _dropout(self) -> Dropout:
         n_layers = len(layer_sizes(self.hidden_layer_sizes))
-        return Dropout.from_rates(self.input_dropout, layer_rates(self.dropout, n_layers))
+        return Dropout.from_rates(*dropout_rates(self.input_dropout, self.dropout, n_layers))
 
     def _generator(self, *purpose: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence([self._seed, *purpose])))
@@ -399,48 +363,17 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return [self._generator(*purpose, member) for member in range(self.n_estimators)]
 
     def _check_parameters(self) -> None:
-        n_layers = len(layer_sizes(self.hidden_layer_sizes))
-        check_integer("n_estimators", self.n_estimators, 1)
-        rates = layer_rates(self.dropout, n_layers)
-        check_number("input_dropout", self.input_dropout, 0, 1, open_high=True)
-        check_option("activation", self.activation, ACTIVATIONS)
-        check_option("solver", self.solver, ("adamw", "sgd", "lbfgs"))
-        check_option("schedule", self.schedule, tuple(SCHEDULES))
-        for name in ("l1", "l2", "weight_decay", "tol"):
-            check_number(name, getattr(self, name), 0)
-        if self.max_norm is not None:
-            check_number("max_norm", self.max_norm, 0, open_low=True)
-        check_number("learning_rate", self.learning_rate, 0, open_low=True)
-        check_number("momentum", self.momentum, 0, 1, open_high=True)
-        check_integer("batch_size", self.batch_size, 1)
-        check_integer("max_iter", self.max_iter, 1)
-        check_integer("n_iter_no_change", self.n_iter_no_change, 1)
-        check_number("validation_fraction", self.validation_fraction, 0, 1, open_low=True, open_high=True)
-        for name in ("bootstrap", "early_stopping", "warm_start"):
-            check_flag(name, getattr(self, name))
-        check_option("standardize", self.standardize, ("auto", True, False))
-        if self.n_jobs is not None:
-            check_integer("n_jobs", self.n_jobs, -(2**31))
-            if self.n_jobs == 0:
-                raise ValueError("n_jobs must be None or an integer other than 0, got 0.")
-        if not self.bootstrap and self._wants_out_of_bag:
-            raise ValueError(
-                "oob_score and calibrate='oob' need bootstrap=True, got bootstrap=False: without it every member is "
-                "trained on every row."
-            )
-        if self.solver == "lbfgs":
-            unfit = [
-                ("dropout", any(rates), "0"),
-                ("input_dropout", self.input_dropout > 0, "0"),
-                ("max_norm", self.max_norm is not None, "None"),
-                ("early_stopping", self.early_stopping, "False"),
-            ]
-            for name, is_set, instead in unfit:
-                if is_set:
-                    raise ValueError(
-                        f'solver="lbfgs" minimises one fixed objective and knows no {name}: got '
-                        f"{name}={getattr(self, name)!r}; set {name}={instead}, or use adamw or sgd."
-                    )
+        check_parameters(self)
+
+    def _mask_generator(self) -> np.random.Generator:
+        return self._generator(_MASKS)
+
+    def _set_network(self, network: Network) -> None:
+        self._network = network
+        self._fitted_dropout = self._dropout()
+        self.n_layers_ = len(network.layer_units)
+        self.n_outputs_ = network.layer_units[-1]
+        self.out_activation_ = network.output
 
     # ------------------------------------------------------------------ out of bag
 
@@ -479,110 +412,6 @@ class BaggedDropoutMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
                 f"{self.oob_score!r}."
             )
         self.oob_score_ = float(scorer(self._predicted_already(which), X[np.flatnonzero(which)], y[which]))
-
-    # ------------------------------------------------------------------ prediction
-
-    def predict_members(self, X):
-        """Predict by each member alone, without dropout.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_estimators, n_samples, n_classes) or (n_estimators, n_samples[, n_outputs])
-            Probabilities of each class or label, or predictions. Their mean over the members is what
-            `predict_proba` or `predict` gives, unless a temperature was fitted.
-        """
-        X = self._validate_new(X)
-        return self._public(self._unscaled(self._over_chunks(X, self._network.outputs, axis=1)))
-
-    def _set_network(self, network: Network) -> None:
-        self._network = network
-        self._fitted_dropout = self._dropout()
-        self.n_layers_ = len(network.layer_units)
-        self.n_outputs_ = network.layer_units[-1]
-        self.out_activation_ = network.output
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """Weights of each layer for inputs as given, of shape (n_estimators, n_in, n_out)."""
-        return [coef.transpose(0, 2, 1) for coef in self._folded().coefs]
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """Biases of each layer for inputs as given, of shape (n_estimators, n_out)."""
-        return self._folded().intercepts
-
-    def _folded(self) -> Network:
-        if not hasattr(self, "_network"):
-            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
-        return fold(self._network, self._input_scaling, self._target_scaling)
-
-    def _validate_new(self, X):
-        check_is_fitted(self, "_network")
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=self._network.dtype, order="C", reset=False
-        )
-
-    def _chunks(self, X) -> Iterator[tuple[slice, Array]]:
-        """Give some rows after another, dense and standardised."""
-        mean, inverse_scale = self._input_transform(self._network.dtype)
-        for start in range(0, X.shape[0], _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            chunk = X[rows].toarray() if sparse.issparse(X) else X[rows]
-            yield rows, (chunk - mean) * inverse_scale
-
-    def _over_chunks(self, X, function, *, axis: int) -> Array:
-        with one_blas_thread():
-            return np.concatenate([function(chunk) for _, chunk in self._chunks(X)], axis=axis)
-
-    def _unscaled(self, outputs: Array) -> Array:
-        scaling = self._target_scaling
-        if scaling is None:
-            return outputs
-        dtype = outputs.dtype
-        return outputs * scaling.scale.astype(dtype) + scaling.mean.astype(dtype)
-
-    def _draws(self, n_masks: int) -> Iterator[Network]:
-        """Draw thinned networks of all members, the same at every call: predicting leaves no trace."""
-        generator = self._generator(_MASKS)
-        units, k = self._network.layer_units, self._network.n_members
-        for _ in range(n_masks):
-            yield thinned(self._network, draw_masks(self._fitted_dropout, units, k, generator))
-
-    def _mean_outputs(self, X, inference: str, n_masks: int) -> Array:
-        """Average over members, and with Monte Carlo over masks, in the units of y: shape (n, outputs)."""
-        check_option("inference", inference, ("weight_scaling", "monte_carlo"))
-        check_integer("n_masks", n_masks, 1)
-        X = self._validate_new(X)
-        if inference == "weight_scaling" or not self._fitted_dropout.drops:
-            mean = self._over_chunks(X, lambda chunk: self._network.outputs(chunk).mean(axis=0), axis=0)
-        else:
-            draws = list(self._draws(n_masks))
-
-            def average(chunk):
-                return sum(draw.outputs(chunk).mean(axis=0) for draw in draws) / len(draws)
-
-            mean = self._over_chunks(X, average, axis=0)
-        return self._unscaled(mean)
-
-    def _all_draws(self, X, inference: str, n_masks: int) -> Iterator[tuple[slice, Array]]:
-        """Give, some rows after another, the outputs of every network: shape (networks, rows, outputs)."""
-        check_option("inference", inference, ("weight_scaling", "monte_carlo"))
-        check_integer("n_masks", n_masks, 1)
-        X = self._validate_new(X)
-        networks = [self._network]
-        if inference == "monte_carlo" and self._fitted_dropout.drops:
-            networks = list(self._draws(n_masks))
-        for rows, chunk in self._chunks(X):
-            yield rows, self._unscaled(np.concatenate([network.outputs(chunk) for network in networks]))
-
-    @abstractmethod
-    def _public(self, outputs: Array) -> Array:
-        """Give outputs of shape (…, n, outputs) the shape that users see."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

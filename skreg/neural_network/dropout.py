@@ -88,7 +88,6 @@ def thinned(network: Network, masks: Sequence[Array]) -> Network:
         K networks that compute without dropout what `network` computes under it.
     """
     coefs = [
-        coef * mask[:, None, :].astype(coef.dtype)
-        for coef, mask in zip(network.coefs, masks, strict=True)
+        coef * mask[:, None, :].astype(coef.dtype) for coef, mask in zip(network.coefs, masks, strict=True)
     ]
     return type(network)(coefs, network.intercepts, network.activation, network.output)

@@ -22,7 +22,7 @@ def minimize_lbfgs(
     penalty: ElasticNetPenalty,
     max_iter: int,
     tol: float,
-    n_jobs,
+    n_jobs: int | None,
 ) -> tuple[list[int], list[float], bool]:
     """Minimise each member's mean weighted loss plus the penalty of its weights, in place.
 
@@ -53,7 +53,8 @@ def minimize_lbfgs(
         Whether all of them converged.
     """
     tasks = [
-        partial(_minimize_member, network, k, rows, chosen, penalty, max_iter, tol) for k in range(network.n_members)
+        partial(_minimize_member, network, k, rows, chosen, penalty, max_iter, tol)
+        for k in range(network.n_members)
     ]
     with pool(n_jobs) as call:
         results = call(tasks)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Network:
         return [*self.coefs, *self.intercepts]
 
     def members(self, which: slice) -> Network:
-        """Some of the networks, as views."""
+        """Give some of the networks, as views."""
         return Network(
             [coef[which] for coef in self.coefs],
             [intercept[which] for intercept in self.intercepts],
@@ -145,7 +146,7 @@ def initialize(
     """
     factor = 2.0 if activation == "logistic" else 6.0
     coefs, intercepts = [], []
-    for n_in, n_out in zip(layer_units[:-1], layer_units[1:], strict=True):
+    for n_in, n_out in pairwise(layer_units):
         bound = np.sqrt(factor / (n_in + n_out))
         drawn = [generator.uniform(-bound, bound, (n_out, n_in)) for generator in generators]
         coefs.append(np.stack(drawn).astype(dtype))

@@ -81,7 +81,9 @@ def fit_temperature(probability: Array, target: Array, weight: Array, output: st
 
     def loss(log_temperature: float) -> float:
         p = np.clip(temper(probability, np.exp(log_temperature), output), 1e-12, 1 - 1e-12)
-        terms = target * np.log(p) if output == "softmax" else target * np.log(p) + (1 - target) * np.log1p(-p)
+        terms = (
+            target * np.log(p) if output == "softmax" else target * np.log(p) + (1 - target) * np.log1p(-p)
+        )
         return -float(weight @ terms.sum(axis=1))
 
     found = minimize_scalar(loss, bounds=(-np.log(20.0), np.log(20.0)), method="bounded")

@@ -10,11 +10,12 @@ whoever runs it, so that threads change nothing but the time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from scipy import sparse
 
 from skreg.neural_network import _kernels
 from skreg.neural_network.dropout import Dropout
-from skreg.neural_network.network import Network, Workspace, output_function
+from skreg.neural_network.network import Batch, Network, Workspace, output_function
 from skreg.neural_network.optimizers import SGD, AdamW
 
 __all__ = ["Outcome", "Rows", "Trainer", "group_slices", "pool"]
@@ -72,7 +73,7 @@ class Rows:
         else:
             _kernels.gather_rows(self.X, rows, self.mean, self.inverse_scale, out)
 
-    def gather(self, rows: Array, members: slice, batch) -> None:
+    def gather(self, rows: Array, members: slice, batch: Batch) -> None:
         """Fill a batch: inputs, targets, and weights over the number of rows."""
         self.gather_inputs(rows, batch.inputs)
         _kernels.gather_targets(
@@ -82,14 +83,14 @@ class Rows:
 
 def group_slices(n_members: int, layer_units: Sequence[int]) -> list[slice]:
     """Divide the members into groups: the larger the networks the more, and two of small ones."""
-    work = 6 * sum(a * b for a, b in zip(layer_units[:-1], layer_units[1:], strict=True))
+    work = 6 * sum(a * b for a, b in pairwise(layer_units))
     n_groups = min(n_members, max(2, math.ceil(n_members * work / _WORK_OF_A_GROUP)))
     ends = np.linspace(0, n_members, n_groups + 1).round().astype(int).tolist()
-    return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 @contextmanager
-def pool(n_jobs):
+def pool(n_jobs: int | None) -> Iterator[Callable[[list[Callable[[], Any]]], list[Any]]]:
     """Give a function that calls functions, so many at once in threads, and returns their values in order.
 
     joblib says how many; it does not run them, because it looks for results every 10 ms and an epoch takes less.
@@ -105,7 +106,15 @@ def pool(n_jobs):
 class _Group:
     """Some members with the buffers, the optimiser and the noise that they are trained with."""
 
-    def __init__(self, network: Network, which: slice, dropout: Dropout, batch_size: int, seed, number: int):
+    def __init__(
+        self,
+        network: Network,
+        which: slice,
+        dropout: Dropout,
+        batch_size: int,
+        seed: Sequence[int],
+        number: int,
+    ) -> None:
         self.which = which
         self.work = Workspace(network.members(which), batch_size, dropout)
         # Every group draws the same noise of inputs: members share the mask of an input row, as they share the row.
@@ -188,7 +197,7 @@ class Trainer:
         make_optimizer: Callable[[int], AdamW | SGD],
         batch_size: int,
         seed: Sequence[int],
-        optimizers: list | None = None,
+        optimizers: list[AdamW | SGD] | None = None,
     ) -> None:
         slices = group_slices(network.n_members, network.layer_units)
         self.network = network
@@ -207,7 +216,7 @@ class Trainer:
         training: Array,
         n_epochs: int,
         learning_rate: Callable[[float], float],
-        n_jobs,
+        n_jobs: int | None,
         *,
         validation: Array | None = None,
         judge: Callable[[Array], float] | None = None,
@@ -258,10 +267,9 @@ class Trainer:
         order = np.array(training, dtype=np.intp)
         best = [group.work.parameters.copy() for group in self._groups]
         lowest, since_best = math.inf, 0
-        sums: list[Array | None] = [None] * len(self._groups)
-        if validation is not None:
-            n_outputs = self.network.layer_units[-1]
-            sums = [np.zeros((len(validation), n_outputs), self.network.dtype) for _ in self._groups]
+        n_validation = 0 if validation is None else len(validation)
+        n_outputs = self.network.layer_units[-1]
+        sums = [np.zeros((n_validation, n_outputs), self.network.dtype) for _ in self._groups]
         with np.errstate(over="ignore", invalid="ignore"):
             at_first = max(group.first_loss(rows, order) for group in self._groups)
         with pool(n_jobs) as call:
@@ -278,8 +286,8 @@ class Trainer:
                     ]
                 )
                 loss = judged = float(np.mean(np.concatenate([group.work.loss for group in self._groups])))
-                if validation is not None:
-                    judged = judge(sum(sums[1:], sums[0]) / self.network.n_members)
+                if judge is not None:
+                    judged = judge(np.sum(sums, axis=0) / self.network.n_members)
                 if not (math.isfinite(loss) and math.isfinite(judged) and self._is_finite()):
                     outcome.diverged = True
                     break
@@ -309,7 +317,16 @@ class Trainer:
         return all(math.isfinite(float(group.work.parameters.sum())) for group in self._groups)
 
 
-def _run_epoch(group, rows, order, bounds, rates, optimizer, validation, summed) -> None:
+def _run_epoch(
+    group: _Group,
+    rows: Rows,
+    order: Array,
+    bounds: Sequence[int],
+    rates: Sequence[float],
+    optimizer: AdamW | SGD,
+    validation: Array | None,
+    summed: Array,
+) -> None:
     # Threads do not inherit the caller's error state; what overflows is looked for after the epoch.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         group.run_epoch(rows, order, bounds, rates, optimizer)

@@ -81,13 +81,13 @@ def test_a_member_starts_the_same_however_many_there_are():
 def test_predicting_leaves_every_random_state_alone():
     state = np.random.RandomState(3)
     model = classifier(random_state=state).fit(X_iris, y_iris)
-    before, global_before = state.get_state()[1].copy(), np.random.get_state()[1].copy()
+    before, global_before = state.get_state()[1].copy(), np.random.get_state()[1].copy()  # noqa: NPY002
     first = model.predict_proba(X_iris, inference="monte_carlo")
     model.predict(X_iris)
     model.predict_uncertainty(X_iris)
     assert_array_equal(model.predict_proba(X_iris, inference="monte_carlo"), first)
     assert_array_equal(state.get_state()[1], before)
-    assert_array_equal(np.random.get_state()[1], global_before)
+    assert_array_equal(np.random.get_state()[1], global_before)  # noqa: NPY002
 
 
 def test_no_seed_is_another_seed_each_time():
@@ -117,14 +117,18 @@ def test_every_member_can_be_exported_to_scikit_learn_exactly(kind):
         assert_allclose(predictions(exported, X), members[member], rtol=1e-9, atol=1e-12)
         assert exported.predict(X).shape == model.predict(X).shape
     alone = make(n_estimators=1).fit(X, y)
-    assert_array_equal(alone.to_scikit_learn().predict(X)[:50], alone.predict(X)[:50]) if make is classifier else None
+    assert_array_equal(
+        alone.to_scikit_learn().predict(X)[:50], alone.predict(X)[:50]
+    ) if make is classifier else None
     assert_allclose(predictions(alone.to_scikit_learn(), X), predictions(alone, X), rtol=1e-9, atol=1e-12)
     with pytest.raises(ValueError, match=r"member must be an integer ≥ 0 and below 4, got 4"):
         model.to_scikit_learn(4)
 
 
 def test_the_coefficients_take_inputs_as_given():
-    model = regressor(activation="identity", hidden_layer_sizes=(), n_estimators=1).fit(X_diabetes, y_diabetes)
+    model = regressor(activation="identity", hidden_layer_sizes=(), n_estimators=1).fit(
+        X_diabetes, y_diabetes
+    )
     by_hand = X_diabetes @ model.coefs_[0][0, :, 0] + model.intercepts_[0][0]
     assert_allclose(by_hand, model.predict(X_diabetes), rtol=1e-9)
 
@@ -132,7 +136,9 @@ def test_the_coefficients_take_inputs_as_given():
 def test_monte_carlo_takes_one_set_of_masks_for_all_rows_and_adds_to_it():
     model = classifier(dropout=0.5).fit(X_iris, y_iris)
     together = model.predict_proba(X_iris, inference="monte_carlo", n_masks=20)
-    alone = np.vstack([model.predict_proba(X_iris[i : i + 1], inference="monte_carlo", n_masks=20) for i in (3, 80)])
+    alone = np.vstack(
+        [model.predict_proba(X_iris[i : i + 1], inference="monte_carlo", n_masks=20) for i in (3, 80)]
+    )
     assert_allclose(alone, together[[3, 80]], rtol=1e-9)
     assert np.abs(together - model.predict_proba(X_iris)).max() > 1e-3
     one, two = (model.predict_proba(X_iris, "monte_carlo", n) for n in (1, 2))
@@ -201,7 +207,9 @@ def test_out_of_bag_predictions_are_finite_and_come_from_members_that_left_the_r
         assert oob.std() > 5  # in the units of y
 
 
-@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "balanced_accuracy", get_scorer("accuracy")])
+@pytest.mark.parametrize(
+    "scoring", ["neg_log_loss", "roc_auc_ovr", "balanced_accuracy", get_scorer("accuracy")]
+)
 def test_any_scorer_scores_out_of_bag(scoring):
     model = classifier(n_estimators=10, oob_score=scoring).fit(X_iris, NAMES)
     known = model.oob_rows_
@@ -214,9 +222,9 @@ def test_any_scorer_scores_out_of_bag(scoring):
 def test_out_of_bag_is_honest_where_the_training_score_is_not():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((200, 30)), rng.integers(0, 2, 200)
-    model = classifier(
-        hidden_layer_sizes=(64,), n_estimators=10, dropout=0, max_iter=60, oob_score=True
-    ).fit(X, y)
+    model = classifier(hidden_layer_sizes=(64,), n_estimators=10, dropout=0, max_iter=60, oob_score=True).fit(
+        X, y
+    )
     assert model.score(X, y) > 0.9
     assert abs(model.oob_score_ - 0.5) < 0.12
 
@@ -291,7 +299,9 @@ def test_pickles_predict_the_same(kind):
 @pytest.mark.parametrize("order", ["F", "strided"])
 def test_any_layout_of_memory_will_do(order):
     X = np.asfortranarray(X_iris) if order == "F" else np.repeat(X_iris, 2, axis=1)[:, ::2]
-    assert_array_equal(classifier().fit(X, y_iris).predict_proba(X), classifier().fit(X_iris, y_iris).predict_proba(X))
+    assert_array_equal(
+        classifier().fit(X, y_iris).predict_proba(X), classifier().fit(X_iris, y_iris).predict_proba(X)
+    )
 
 
 def test_standardisation_makes_units_irrelevant_and_can_be_switched_off():
@@ -354,7 +364,10 @@ def test_class_weights_are_row_weights():
     slow = {"max_iter": 60, "learning_rate": 0.01}
     balanced = classifier(class_weight="balanced", **slow).fit(X_iris[few, :1], y_iris[few])
     plain = classifier(**slow).fit(X_iris[few, :1], y_iris[few])
-    assert balanced.predict_proba(X_iris[few, :1])[:, 1].mean() > plain.predict_proba(X_iris[few, :1])[:, 1].mean() + 0.05
+    assert (
+        balanced.predict_proba(X_iris[few, :1])[:, 1].mean()
+        > plain.predict_proba(X_iris[few, :1])[:, 1].mean() + 0.05
+    )
 
 
 # ------------------------------------------------------------------ training
@@ -372,7 +385,13 @@ def test_early_stopping_keeps_the_best_epoch_of_the_ensemble():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((200, 10)), rng.integers(0, 2, 200)
     X[:, 0] += y
-    settings = {"early_stopping": True, "dropout": 0, "n_iter_no_change": 5, "max_iter": 200, "learning_rate": 0.02}
+    settings = {
+        "early_stopping": True,
+        "dropout": 0,
+        "n_iter_no_change": 5,
+        "max_iter": 200,
+        "learning_rate": 0.02,
+    }
     model = classifier(hidden_layer_sizes=(64,), **settings).fit(X, y)
     curve = model.validation_loss_curve_
     assert model.n_iter_ == len(curve) < 200
@@ -406,7 +425,12 @@ def test_lbfgs_says_when_it_has_not_converged():
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
 def test_every_schedule_learns(schedule):
-    assert classifier(schedule=schedule, max_iter=40, learning_rate=0.01).fit(X_iris, y_iris).score(X_iris, y_iris) > 0.9
+    assert (
+        classifier(schedule=schedule, max_iter=40, learning_rate=0.01)
+        .fit(X_iris, y_iris)
+        .score(X_iris, y_iris)
+        > 0.9
+    )
 
 
 def test_l1_makes_exact_zeros_and_lbfgs_finds_its_optimum():
@@ -510,5 +534,7 @@ def test_epochs_report_to_callbacks_and_may_be_stopped_by_them(capsys):
 
 def test_at_home_in_pipelines_and_searches():
     pipeline = make_pipeline(StandardScaler(), classifier(max_iter=5))
-    search = GridSearchCV(pipeline, {"baggeddropoutmlpclassifier__dropout": [0.0, 0.5]}, cv=3).fit(X_iris, NAMES)
+    search = GridSearchCV(pipeline, {"baggeddropoutmlpclassifier__dropout": [0.0, 0.5]}, cv=3).fit(
+        X_iris, NAMES
+    )
     assert search.best_estimator_.predict(X_iris).dtype == NAMES.dtype

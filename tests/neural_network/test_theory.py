@@ -109,7 +109,13 @@ def test_dropped_inputs_of_a_linear_regression_are_ridge(rate):
         cross += share * dropped.T @ y
     assert_allclose(np.linalg.solve(gram, cross), exact, rtol=1e-10)
     # And that is where training goes, with its own noise.
-    settings = {"n_estimators": 1, "bootstrap": False, "weight_decay": 0.0, "random_state": 0, "batch_size": n}
+    settings = {
+        "n_estimators": 1,
+        "bootstrap": False,
+        "weight_decay": 0.0,
+        "random_state": 0,
+        "batch_size": n,
+    }
     model = BaggedDropoutMLPRegressor((), input_dropout=rate, max_iter=4000, **settings).fit(X, y)
     assert_allclose(model.coefs_[0][0, :, 0], exact, atol=0.01)
     assert np.abs(exact - np.linalg.lstsq(X, y, rcond=None)[0]).max() > 0.05
@@ -139,7 +145,9 @@ def test_the_variance_of_a_mean_of_members_is_what_their_correlation_leaves():
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_the_ensemble_s_log_loss_is_never_above_the_members_mean(dropout):
     X, y = make_classification(300, n_informative=4, n_classes=3, flip_y=0.2, random_state=1)
-    model = BaggedDropoutMLPClassifier((16,), dropout=dropout, max_iter=20, random_state=0).fit(X[:150], y[:150])
+    model = BaggedDropoutMLPClassifier((16,), dropout=dropout, max_iter=20, random_state=0).fit(
+        X[:150], y[:150]
+    )
     members = [log_loss(y[150:], p) for p in model.predict_members(X[150:])]
     assert log_loss(y[150:], model.predict_proba(X[150:])) < np.mean(members)
 
@@ -159,7 +167,9 @@ def test_without_regularisation_random_labels_are_memorised_and_with_it_they_are
     y = RNG.integers(0, 2, 150)
     plain = {"n_estimators": 1, "bootstrap": False, "max_iter": 200, "random_state": 0}
     free = BaggedDropoutMLPClassifier((128,), dropout=0, weight_decay=0, **plain).fit(X, y)
-    held = BaggedDropoutMLPClassifier((128,), dropout=0.5, input_dropout=0.5, weight_decay=1.0, **plain).fit(X, y)
+    held = BaggedDropoutMLPClassifier((128,), dropout=0.5, input_dropout=0.5, weight_decay=1.0, **plain).fit(
+        X, y
+    )
     assert free.score(X, y) == 1.0
     assert held.score(X, y) < 0.95
     assert log_loss(y, held.predict_proba(X)) > 10 * log_loss(y, free.predict_proba(X))
