@@ -50,7 +50,7 @@ def expected_to_fail(estimator):
     if getattr(estimator, "solver", None) != "adamw":
         return {}
     return {
-        f"check_sample_weight_equivalence_on_{kind}_data": "a weight is not a repetition of a row of a minibatch"
+        f"check_sample_weight_equivalence_on_{kind}_data": "in a minibatch a weight is no repetition"
         for kind in ("dense", "sparse")
     }
 

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: parameters, training, prediction, and a fit that fails without trace."""
+"""What classifier and regressor share: training, out-of-bag scores, and a fit that fails without trace."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are out of range or of the wrong kind; an earlier fit is then left as it was.
+            If a parameter or the data are out of range or of the wrong kind; an earlier fit is then left as
+            it was.
 
         Warns
         -----
@@ -229,7 +230,8 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             else "that training started from"
         )
         warnings.warn(
-            f"Training diverged with learning_rate={self.learning_rate:g}: the loss {what}. The finite weights {kept} "
+            f"Training diverged with learning_rate={self.learning_rate:g}: the loss {what}. "
+            f"The finite weights {kept} "
             f"are kept. Try learning_rate={self.learning_rate / 10:g}"
             f"{'' if self.standardize else ', or standardize=True'}.",
             ConvergenceWarning,
@@ -311,9 +313,11 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         wanted = (self.n_estimators, units, self.activation, targets.output)
         if wanted != (present.n_members, present.layer_units, present.activation, present.output):
             raise ValueError(
-                "Training goes on only with the networks there are: n_estimators, hidden_layer_sizes, activation "
+                "Training goes on only with the networks there are: n_estimators, hidden_layer_sizes, "
+                "activation "
                 f"and the outputs were {present.n_members}, {tuple(present.layer_units[1:-1])}, "
-                f"{present.activation!r} and {present.layer_units[-1]}, got {wanted[0]}, {tuple(units[1:-1])}, "
+                f"{present.activation!r} and {present.layer_units[-1]}, got {wanted[0]}, "
+                f"{tuple(units[1:-1])}, "
                 f"{wanted[2]!r} and {units[-1]}. Set them back, or fit a clone."
             )
         return present.copy()
@@ -408,7 +412,8 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
         if not callable(scorer):
             raise ValueError(
-                "oob_score must be True, False, the name of a scorer, or a scorer (estimator, X, y) -> float, got "
+                "oob_score must be True, False, the name of a scorer, or a scorer (estimator, X, y) -> float, "
+                "got "
                 f"{self.oob_score!r}."
             )
         self.oob_score_ = float(scorer(self._predicted_already(which), X[np.flatnonzero(which)], y[which]))

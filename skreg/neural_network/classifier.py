@@ -23,41 +23,44 @@ __all__ = ["BaggedDropoutMLPClassifier"]
 
 
 class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
-    """K neural networks under dropout, each on its bootstrap sample, trained as one; their mean is the prediction.
+    """K networks under dropout, each on its bootstrap sample, trained as one; their mean is the prediction.
 
     Dropout trains exponentially many thinned networks that share their weights, and bagging averages K such
-    families: the regularisation that no penalty of the weights expresses. ``n_estimators=1, bootstrap=False`` is a
-    plain network with dropout, ``dropout=0`` a plain bag of networks.
+    families: the regularisation that no penalty of the weights expresses. ``n_estimators=1, bootstrap=False``
+    is a plain network with dropout, ``dropout=0`` a plain bag of networks.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(128,)
+    hidden_layer_sizes : int or sequence of int, default=(256,)
         Units of each hidden layer; none at all is softmax regression.
     n_estimators : int, default=10
         Number K of networks.
     bootstrap : bool, default=True
-        Whether each network is trained on a bootstrap sample of the rows, which it sees as their weights; otherwise
-        the networks differ by their initial weights and dropout alone.
-    dropout : float or sequence of float, default=0.2
-        Probability in [0, 1) that a hidden unit is dropped in training, of all layers or of each, applied to the
-        nearest 1/256. Kept units are scaled up; nothing is scaled when predicting.
-    input_dropout : float, default=0.0
-        The same of the inputs (standardised: a dropped one is at its mean). All networks share these masks.
+        Whether each network is trained on a bootstrap sample of the rows, which it sees as their weights;
+        otherwise the networks differ by their initial weights and dropout alone.
+    dropout : float or sequence of float, default=0.4
+        Probability in [0, 1) that a hidden unit is dropped in training, of all layers or of each, applied to
+        the nearest 1/256. Kept units are scaled up; nothing is scaled when predicting.
+    input_dropout : float or None, default=None
+        The same of the inputs; a dropped one is at its mean. None is INPUT_SHARE of the rate of the first
+        hidden layer. The networks share these masks, as they share the minibatches.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Of the hidden units.
     l1 : float, default=0.0
-        Strength of the L1 penalty of the weights beside the mean loss. adamw and sgd apply it as a proximal step,
-        soft thresholding by learning rate times `l1`, so that weights become exactly zero; lbfgs minimises it exactly.
+        Strength of the L1 penalty of the weights beside the mean loss. adamw and sgd apply it as a proximal
+        step, soft thresholding by learning rate times `l1`, so that weights become exactly zero; lbfgs
+        minimises it exactly.
     l2 : float, default=0.0
         Strength of ½‖W‖² beside the mean loss; its gradient joins that of the loss. scikit-learn's `alpha` is
         `l2` times the number of rows (for its minibatches, times the batch's).
     weight_decay : float, default=0.01
-        Decoupled decay: every step multiplies the weights by 1 − learning rate · `weight_decay`. Not for lbfgs.
+        Decoupled decay: every step multiplies the weights by 1 − learning rate · `weight_decay`. Not for
+        lbfgs.
     max_norm : float or None, default=None
         The most that the norm of the weights into a hidden unit may be (of the standardised inputs).
     solver : {"adamw", "sgd", "lbfgs"}, default="adamw"
-        Adam with decoupled decay, gradient descent with Nesterov's momentum, or L-BFGS on all rows, which knows no
-        dropout.
+        Adam with decoupled decay, gradient descent with Nesterov's momentum, or L-BFGS on all rows, which
+        knows no dropout.
     learning_rate : float, default=0.003
         The largest step size of adamw and sgd.
     schedule : {"cosine", "one_cycle", "constant"}, default="cosine"
@@ -68,11 +71,14 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         The most rows of a minibatch; minibatches are of one size, give or take a row.
     max_iter : int, default=100
         Epochs; for lbfgs the most iterations.
-    standardize : bool, default=True
-        Whether inputs are standardised inside, by the weighted mean and standard deviation of the rows;
-        `coefs_` and exported networks take inputs as given all the same.
+    standardize : {"auto", True, False}, default="auto"
+        Whether inputs are centred and scaled inside, by the weighted moments of the rows: each by its own
+        standard deviation (True), or, with "auto", all by one where their deviations are of like size (none
+        above ten times the median), so that a pixel that hardly varies stays small. `coefs_` and exported
+        networks take inputs as given all the same.
     early_stopping : bool, default=False
-        Whether to set rows aside and stop when the log loss of the networks' mean on them no longer falls; the best epoch's weights are kept.
+        Whether to set rows aside and stop when the log loss of the networks' mean on them no longer falls;
+        the best epoch's weights are kept.
     validation_fraction : float, default=0.1
         The share of rows set aside, of each class alike.
     n_iter_no_change : int, default=10
@@ -80,12 +86,13 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     tol : float, default=1e-4
         The least that is an improvement; for lbfgs the gradient to stop at.
     class_weight : dict, "balanced", list of dict or None, default=None
-        Weights of the classes, multiplied into those of the rows; "balanced" gives every class the same total.
+        Weights of the classes, multiplied into those of the rows; "balanced" gives every class the same
+        total.
     warm_start : bool, default=False
         Whether `fit` goes on from the networks of the fit before.
     oob_score : bool, str or callable, default=False
-        Whether to predict every row by the networks that did not train on it, and the scorer to judge that by:
-        accuracy for True, a name known to `sklearn.metrics.get_scorer`, or a scorer.
+        Whether to predict every row by the networks that did not train on it, and the scorer to judge that
+        by: accuracy for True, a name known to `sklearn.metrics.get_scorer`, or a scorer.
     calibrate : {"oob"} or None, default=None
         Whether to fit a temperature for the probabilities on the out-of-bag ones.
     random_state : int, RandomState instance or None, default=None
@@ -132,8 +139,8 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     References
     ----------
     Srivastava, N. et al. (2014). Dropout: a simple way to prevent neural networks from overfitting, JMLR 15,
-    1929-1958. Warde-Farley, D. et al. (2014). An empirical analysis of dropout in piecewise linear networks, ICLR.
-    Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay regularization, ICLR.
+    1929-1958. Warde-Farley, D. et al. (2014). An empirical analysis of dropout in piecewise linear networks,
+    ICLR. Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay regularization, ICLR.
 
     Examples
     --------
@@ -141,21 +148,20 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     >>> from skreg.neural_network import BaggedDropoutMLPClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> model = BaggedDropoutMLPClassifier((16,), oob_score=True, random_state=0).fit(X, y)
-    >>> model.predict_proba(X[:2]).round(1)
-    array([[1., 0., 0.],
-           [1., 0., 0.]])
+    >>> model.predict_proba(X[:2]).argmax(axis=1)
+    array([0, 0])
     >>> model.oob_score_ > 0.9
     True
     """
 
     def __init__(
         self,
-        hidden_layer_sizes=(128,),
+        hidden_layer_sizes=(256,),
         *,
         n_estimators=10,
         bootstrap=True,
-        dropout=0.2,
-        input_dropout=0.0,
+        dropout=0.4,
+        input_dropout=None,
         activation="relu",
         l1=0.0,
         l2=0.0,
@@ -167,7 +173,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         momentum=0.9,
         batch_size=64,
         max_iter=100,
-        standardize=True,
+        standardize="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -213,8 +219,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on these rows, at the constant `learning_rate`.
 
-        Bootstrap counts are Poisson's, those of a stream (Oza and Russell 2001). Means and deviations of the inputs
-        take the new rows in, and what the networks compute stays the same. There is no early stopping here.
+        Bootstrap counts are Poisson's, those of a stream (Oza and Russell 2001). Means and deviations of the
+        inputs take the new rows in, and what the networks compute stays the same. There is no early stopping
+        here.
 
         Parameters
         ----------
@@ -253,8 +260,8 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             raise ValueError(
-                "y has several columns of several classes each (multiclass-multioutput); one column, or columns of 0 "
-                "and 1, would do. For the rest there is sklearn.multioutput.MultiOutputClassifier."
+                "y has several columns of several classes each (multiclass-multioutput); one column, or "
+                "columns of 0 and 1, would do; or sklearn.multioutput.MultiOutputClassifier."
             )
         multilabel = kind == "multilabel-indicator"
         if not multilabel:
@@ -268,8 +275,10 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
                     classes is not None and not np.array_equal(np.unique(classes), self.classes_)
                 ):
                     raise ValueError(
-                        f"y or classes has classes {(unseen if unseen.size else np.unique(classes)).tolist()}, and "
-                        f"the networks know {self.classes_.tolist()}. Fit anew, or name all classes at the first call."
+                        "y or classes has classes "
+                        f"{(unseen if unseen.size else np.unique(classes)).tolist()}, and "
+                        f"the networks know {self.classes_.tolist()}. Fit anew, or name all classes at the "
+                        "first call."
                     )
             return
         self._multilabel = multilabel
@@ -305,7 +314,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         if not self._multilabel and len(np.unique(targets.strata[weighted])) < 2:
             only = self.classes_[targets.strata[weighted[0]]]
             raise ValueError(
-                f"The rows with positive weight have one class, {only!r}; a classifier needs two classes or more."
+                f"The rows with positive weight have one class, {only!r}; a classifier needs two or more."
             )
 
     def _class_weights(self, y, *, partial):
@@ -313,7 +322,8 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
             return 1.0
         if partial and isinstance(self.class_weight, str):
             raise ValueError(
-                f"class_weight={self.class_weight!r} asks for the frequencies of the classes, which partial_fit "
+                f"class_weight={self.class_weight!r} asks for the frequencies of the classes, which "
+                "partial_fit "
                 "does not know: pass a dict, such as sklearn.utils.class_weight.compute_class_weight gives."
             )
         return compute_sample_weight(self.class_weight, y.toarray() if sparse.issparse(y) else y)
@@ -359,8 +369,8 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Data.
         inference : {"weight_scaling", "monte_carlo"}, default="weight_scaling"
-            Each network with all its units, or the mean of `n_masks` thinned ones. The masks are drawn from the
-            fitted seed, once for all rows: the same call gives the same numbers.
+            Each network with all its units, or the mean of `n_masks` thinned ones. The masks are drawn from
+            the fitted seed, once for all rows: the same call gives the same numbers.
         n_masks : int, default=50
             Masks of each network.
 
@@ -373,7 +383,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         return self._public(temper(mean, self.temperature_, self.out_activation_))
 
     def predict_log_proba(self, X, inference="weight_scaling", n_masks=50):
-        """Predict the logarithms of `predict_proba`; of a probability that underflows, of the least positive number.
+        """Predict the logarithms of `predict_proba`, finite also where a probability underflows.
 
         Parameters
         ----------
@@ -403,8 +413,8 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         Returns
         -------
         PredictiveUncertainty
-            Mean and variance of the probabilities, entropy of the mean, and mutual information, in nats. Without
-            the temperature, which is one of the mean alone.
+            Mean and variance of the probabilities, entropy of the mean, and mutual information, in nats.
+            Without the temperature, which is one of the mean alone.
         """
         means, variances, entropies, informations = [], [], [], []
         with one_blas_thread():
@@ -435,8 +445,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     def to_scikit_learn(self, member=0):
         """Export one network as a fitted MLPClassifier, for converters and explainers.
 
-        By weight scaling it is exact: its `predict_proba` is that of the member, ``predict_members(X)[member]``, up
-        to rounding. The only network of an estimator takes the temperature with it.
+        By weight scaling it is exact: its `predict_proba` is that of the member,
+        ``predict_members(X)[member]``, up to rounding. The only network of an estimator takes the temperature
+        with it.
 
         Parameters
         ----------

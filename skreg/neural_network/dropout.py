@@ -22,7 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Dropout:
-    """The rates of dropout as the networks apply them: a unit is dropped if its random byte is below a threshold.
+    """Rates of dropout as they are applied: a unit is dropped if its random byte is below a threshold.
 
     Parameters
     ----------
@@ -63,8 +63,10 @@ def _threshold(rate: float) -> tuple[int, float]:
     return threshold, 256 / (256 - threshold)
 
 
-def draw_masks(dropout: Dropout, layer_units: Sequence[int], n_members: int, generator) -> list[Array]:
-    """Draw which inputs and hidden units a thinned network keeps, scaled by 1/q: an array (K, units) a layer."""
+def draw_masks(
+    dropout: Dropout, layer_units: Sequence[int], n_members: int, generator: np.random.Generator
+) -> list[Array]:
+    """Draw which inputs and hidden units thinned networks keep: 1/q or 0, an array (K, units) a layer."""
     masks = []
     for (threshold, scale), units in zip((dropout.input, *dropout.hidden), layer_units[:-1], strict=True):
         noise = generator.integers(0, 256, (n_members, units), dtype=np.uint8)

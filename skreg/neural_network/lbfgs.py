@@ -1,8 +1,10 @@
-"""L-BFGS on all rows at once, member by member: for small data, and for a solution that does not depend on chance."""
+"""L-BFGS on all rows at once, member by member: for small data, and to leave nothing to chance."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -52,7 +54,7 @@ def minimize_lbfgs(
     converged : bool
         Whether all of them converged.
     """
-    tasks = [
+    tasks: list[Callable[[], Any]] = [
         partial(_minimize_member, network, k, rows, chosen, penalty, max_iter, tol)
         for k in range(network.n_members)
     ]

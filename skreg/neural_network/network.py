@@ -1,8 +1,9 @@
 """K stacked networks: parameters, forward and backward passes in preallocated buffers.
 
 Everything is stacked by member and lies with the batch innermost: weights (K, out, in), biases (K, out),
-activations (K, units, rows). The first layer of all members is then one matrix product, W₁ (K·units, in) times
-the batch transposed; the later layers are K products each; and the members from i to j are a contiguous block.
+activations (K, units, rows). The first layer of all members is then one matrix product, W₁ (K·units, in)
+times the batch transposed; the later layers are K products each; and the members from i to j are a contiguous
+block.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Network:
         return z.transpose(0, 2, 1)
 
     def outputs(self, X: Array) -> Array:
-        """Compute the probabilities or predictions of every member, of shape (K, rows, outputs), on rows X."""
+        """Compute every member's probabilities or predictions, of shape (K, rows, outputs), on rows X."""
         return output_function(self.logits(X), self.output)
 
 
@@ -213,7 +214,7 @@ class Workspace:
         return self._batches[n_rows]
 
     def forward(self, batch: Batch, noise: np.random.BitGenerator | None = None) -> None:
-        """Fill the activations from the batch's inputs; dropout of hidden units is on where there is `noise`."""
+        """Fill the activations from the batch's inputs; hidden units are dropped where there is `noise`."""
         dropping = noise is not None and self.dropout.drops_hidden
         if dropping:
             _kernels.fill_bytes(noise, batch.noise)

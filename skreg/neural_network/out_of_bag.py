@@ -1,4 +1,4 @@
-"""Bootstrap samples as counts, predictions from the members that left a row out, and a temperature fitted on them."""
+"""Bootstrap samples as counts, predictions by the members that left a row out, and their temperature."""
 
 from __future__ import annotations
 

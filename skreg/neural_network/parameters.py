@@ -22,7 +22,7 @@ __all__ = [
 
 
 # Of the rate of the first hidden layer, where the inputs have none of their own.
-_INPUT_SHARE = 0.2
+_INPUT_SHARE = 0.5
 
 
 def check_number(
@@ -78,12 +78,12 @@ def layer_sizes(hidden_layer_sizes: Any) -> list[int]:
 def dropout_rates(input_dropout: Any, dropout: Any, n_layers: int) -> tuple[float, list[float]]:
     """Return the rate of dropout of the inputs and of each hidden layer; a number stands for all layers.
 
-    Where nothing is said of the inputs, they are dropped at a fifth of the rate of the first hidden layer.
+    Where nothing is said of the inputs, they are dropped at half the rate of the first hidden layer.
     """
     rates = _as_list(dropout) if _is_sequence(dropout) else [dropout] * n_layers
     if len(rates) != n_layers:
         raise ValueError(
-            f"dropout has {len(rates)} rates for {n_layers} hidden layers: give one each, or a number for all."
+            f"dropout has {len(rates)} rates for {n_layers} hidden layers: give one each, or a number."
         )
     for rate in rates if rates or _is_sequence(dropout) else [dropout]:
         check_number("dropout", rate, 0, 1, open_high=True)
@@ -130,8 +130,8 @@ def check_parameters(estimator: Any) -> None:
             raise ValueError("n_jobs must be None or an integer other than 0, got 0.")
     if not estimator.bootstrap and estimator._wants_out_of_bag:
         raise ValueError(
-            "oob_score and calibrate='oob' need bootstrap=True, got bootstrap=False: without it every member is "
-            "trained on every row."
+            "oob_score and calibrate='oob' need bootstrap=True, got bootstrap=False: without it every "
+            "member is trained on every row."
         )
     if estimator.solver == "lbfgs":
         unfit = [

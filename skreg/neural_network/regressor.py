@@ -18,37 +18,40 @@ __all__ = ["BaggedDropoutMLPRegressor"]
 
 
 class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutMLP):
-    """K neural networks under dropout, each on its bootstrap sample, trained as one on half the squared error.
+    """K networks under dropout, each on its bootstrap sample, trained as one on half the squared error.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(128,)
+    hidden_layer_sizes : int or sequence of int, default=(256,)
         Units of each hidden layer; none at all is linear regression.
     n_estimators : int, default=10
         Number K of networks.
     bootstrap : bool, default=True
-        Whether each network is trained on a bootstrap sample of the rows, which it sees as their weights; otherwise
-        the networks differ by their initial weights and dropout alone.
-    dropout : float or sequence of float, default=0.2
-        Probability in [0, 1) that a hidden unit is dropped in training, of all layers or of each, applied to the
-        nearest 1/256. Kept units are scaled up; nothing is scaled when predicting.
-    input_dropout : float, default=0.0
-        The same of the inputs (standardised: a dropped one is at its mean). All networks share these masks.
+        Whether each network is trained on a bootstrap sample of the rows, which it sees as their weights;
+        otherwise the networks differ by their initial weights and dropout alone.
+    dropout : float or sequence of float, default=0.4
+        Probability in [0, 1) that a hidden unit is dropped in training, of all layers or of each, applied to
+        the nearest 1/256. Kept units are scaled up; nothing is scaled when predicting.
+    input_dropout : float or None, default=None
+        The same of the inputs; a dropped one is at its mean. None is INPUT_SHARE of the rate of the first
+        hidden layer. The networks share these masks, as they share the minibatches.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Of the hidden units.
     l1 : float, default=0.0
-        Strength of the L1 penalty of the weights beside the mean loss. adamw and sgd apply it as a proximal step,
-        soft thresholding by learning rate times `l1`, so that weights become exactly zero; lbfgs minimises it exactly.
+        Strength of the L1 penalty of the weights beside the mean loss. adamw and sgd apply it as a proximal
+        step, soft thresholding by learning rate times `l1`, so that weights become exactly zero; lbfgs
+        minimises it exactly.
     l2 : float, default=0.0
         Strength of ½‖W‖² beside the mean loss; its gradient joins that of the loss. scikit-learn's `alpha` is
         `l2` times the number of rows (for its minibatches, times the batch's).
     weight_decay : float, default=0.01
-        Decoupled decay: every step multiplies the weights by 1 − learning rate · `weight_decay`. Not for lbfgs.
+        Decoupled decay: every step multiplies the weights by 1 − learning rate · `weight_decay`. Not for
+        lbfgs.
     max_norm : float or None, default=None
         The most that the norm of the weights into a hidden unit may be (of the standardised inputs).
     solver : {"adamw", "sgd", "lbfgs"}, default="adamw"
-        Adam with decoupled decay, gradient descent with Nesterov's momentum, or L-BFGS on all rows, which knows no
-        dropout.
+        Adam with decoupled decay, gradient descent with Nesterov's momentum, or L-BFGS on all rows, which
+        knows no dropout.
     learning_rate : float, default=0.003
         The largest step size of adamw and sgd.
     schedule : {"cosine", "one_cycle", "constant"}, default="cosine"
@@ -59,11 +62,15 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
         The most rows of a minibatch; minibatches are of one size, give or take a row.
     max_iter : int, default=100
         Epochs; for lbfgs the most iterations.
-    standardize : bool, default=True
-        Whether inputs and targets are standardised inside, by the weighted mean and standard deviation of the rows;
-        `coefs_` and exported networks take inputs as given all the same.
+    standardize : {"auto", True, False}, default="auto"
+        Whether inputs are centred and scaled inside, by the weighted moments of the rows: each by its own
+        standard deviation (True), or, with "auto", all by one where their deviations are of like size (none
+        above ten times the median), so that a pixel that hardly varies stays small; targets are
+        standardised too, unless it is False. `coefs_` and exported networks take
+        inputs as given all the same.
     early_stopping : bool, default=False
-        Whether to set rows aside and stop when the squared error of the networks' mean on them no longer falls; the best epoch's weights are kept.
+        Whether to set rows aside and stop when the squared error of the networks' mean on them no longer
+        falls; the best epoch's weights are kept.
     validation_fraction : float, default=0.1
         The share of rows set aside.
     n_iter_no_change : int, default=10
@@ -73,8 +80,8 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
     warm_start : bool, default=False
         Whether `fit` goes on from the networks of the fit before.
     oob_score : bool, str or callable, default=False
-        Whether to predict every row by the networks that did not train on it, and the scorer to judge that by:
-        R² for True, a name known to `sklearn.metrics.get_scorer`, or a scorer.
+        Whether to predict every row by the networks that did not train on it, and the scorer to judge that
+        by: R² for True, a name known to `sklearn.metrics.get_scorer`, or a scorer.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, bootstrap samples, dropout and the order of rows. A seed fixes the networks,
         whatever `n_jobs`, and what `inference="monte_carlo"` predicts.
@@ -90,7 +97,8 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
     loss_curve_ : list of float
         Mean training loss of the networks in each epoch, under dropout, in units of the standardised targets.
     validation_loss_curve_ : list of float or None
-        Half the squared error of the networks' mean, in the same units, on the rows set aside, after each epoch; None without early stopping.
+        Half the squared error of the networks' mean, in the same units, on the rows set aside, after each
+        epoch; None without early stopping.
     n_iter_ : int
         Epochs trained; of lbfgs the most iterations of a network.
     best_epoch_ : int
@@ -127,12 +135,12 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
 
     def __init__(
         self,
-        hidden_layer_sizes=(128,),
+        hidden_layer_sizes=(256,),
         *,
         n_estimators=10,
         bootstrap=True,
-        dropout=0.2,
-        input_dropout=0.0,
+        dropout=0.4,
+        input_dropout=None,
         activation="relu",
         l1=0.0,
         l2=0.0,
@@ -144,7 +152,7 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
         momentum=0.9,
         batch_size=64,
         max_iter=100,
-        standardize=True,
+        standardize="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -184,8 +192,8 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on these rows, at the constant `learning_rate`.
 
-        Bootstrap counts are Poisson's, those of a stream. Means and deviations of inputs and targets take the new
-        rows in, and what the networks compute stays the same.
+        Bootstrap counts are Poisson's, those of a stream. Means and deviations of inputs and targets take the
+        new rows in, and what the networks compute stays the same.
 
         Parameters
         ----------
@@ -231,7 +239,8 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Data.
         inference : {"weight_scaling", "monte_carlo"}, default="weight_scaling"
-            Each network with all its units, or the mean of `n_masks` thinned ones, drawn from the fitted seed.
+            Each network with all its units, or the mean of `n_masks` thinned ones, drawn from the fitted
+            seed.
         n_masks : int, default=50
             Masks of each network.
 

@@ -35,8 +35,8 @@ class Scaling:
     variance : ndarray of shape (n_columns,)
         Weighted variances.
     kind : {"columns", "auto"}
-        Whether each column is divided by its own standard deviation; or, if they are of like size, all by their
-        root mean square.
+        Whether each column is divided by its own standard deviation; or, if they are of like size, all by
+        their root mean square.
     """
 
     weight: float
@@ -87,13 +87,14 @@ class Scaling:
 
     @property
     def scale(self) -> Array:
-        """What each column is divided by: its standard deviation, or one number for all; 1 for a constant column."""
+        """What each column is divided by: its own deviation, or one for all; 1 for a constant column."""
         deviation = np.sqrt(self.variance)
         # But for rounding.
         varies = deviation > 1e-7 * np.abs(self.mean) + np.finfo(float).tiny ** 0.5
         if self.kind == "auto" and varies.any():
             found = deviation[varies]
-            # Columns of like size are taken to share a unit, as pixels do: one that hardly varies stays small.
+            # Columns of like size are taken to share a unit, as pixels do: one that hardly varies stays
+            # small.
             if found.max() <= _LIKE * np.median(found):
                 return np.where(varies, np.sqrt(np.mean(found**2)), 1.0)
         return np.where(varies, deviation, 1.0)
@@ -121,7 +122,7 @@ def fold(network: Network, inputs: Scaling, targets: Scaling | None = None) -> N
 
 
 def rebase(network: Network, old: Scaling, new: Scaling) -> None:
-    """Rewrite the first layer, in place, so that it computes on inputs in the new scaling what it did in the old."""
+    """Rewrite the first layer, in place, to compute in the new scaling what it did in the old."""
     # The weights of a column that has not varied so far mean nothing yet: they stay as they are.
     old_scale = np.where(old.variance > 0, old.scale, new.scale)
     first = network.coefs[0].astype(np.float64)

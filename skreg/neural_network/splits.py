@@ -41,13 +41,15 @@ def validation_split(
     shuffled = generator.permutation(len(rows))
     by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
     sorted_strata = strata[by_stratum]
-    # A stratum's first row stays; of the others in turn, one is taken whenever the share passes a whole number.
+    # A stratum's first row stays; of the others in turn, one is taken whenever the share passes a whole
+    # number.
     is_first = np.r_[True, sorted_strata[1:] != sorted_strata[:-1]]
     others = by_stratum[~is_first]
     wanted = max(1, math.floor(fraction * len(rows)))
     if len(others) < 1:
         raise ValueError(
-            f"early_stopping=True sets validation_fraction={fraction:g} of the rows aside, and there are only "
+            f"early_stopping=True sets validation_fraction={fraction:g} of the rows aside, and there are "
+            "only "
             f"{len(rows)} rows, one a class. Use early_stopping=False."
         )
     wanted = min(wanted, len(others))

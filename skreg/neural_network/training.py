@@ -1,10 +1,11 @@
 """The epoch loop: shared minibatches, one group of members after another or at once, early stopping.
 
-Every member sees the same minibatches, and its bootstrap sample as the weights of their rows: the counts of the
-sample, whose mean is 1, times the sample weights. So the first layer of all members is one matrix product.
+Every member sees the same minibatches, and its bootstrap sample as the weights of their rows: the counts of
+the sample, whose mean is 1, times the sample weights. So the first layer of all members is one matrix
+product.
 
-Members are trained in groups, whose number depends on the networks and not on `n_jobs`: a group computes the same
-whoever runs it, so that threads change nothing but the time.
+Members are trained in groups, whose number depends on the networks and not on `n_jobs`: a group computes the
+same whoever runs it, so that threads change nothing but the time.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def group_slices(n_members: int, layer_units: Sequence[int]) -> list[slice]:
 def pool(n_jobs: int | None) -> Iterator[Callable[[list[Callable[[], Any]]], list[Any]]]:
     """Give a function that calls functions, so many at once in threads, and returns their values in order.
 
-    joblib says how many; it does not run them, because it looks for results every 10 ms and an epoch takes less.
+    joblib says how many; it does not run them, because it looks for results every 10 ms and an epoch takes
+    less.
     """
     n_threads = effective_n_jobs(n_jobs)
     if n_threads == 1:
@@ -117,7 +119,8 @@ class _Group:
     ) -> None:
         self.which = which
         self.work = Workspace(network.members(which), batch_size, dropout)
-        # Every group draws the same noise of inputs: members share the mask of an input row, as they share the row.
+        # Every group draws the same noise of inputs: members share the mask of an input row, as they share
+        # the row.
         self._input_noise = _stream(seed, 1)
         self._noise = _stream(seed, 2 + number)
 
@@ -248,15 +251,16 @@ class Trainer:
         tol : float
             The least that counts as improvement.
         hopeless : float
-            A training loss to end with that counts as divergence, if it is not below that of the start either.
+            A training loss to end with that counts as divergence, if it is not below that of the start
+            either.
         report : optional
             Whose `begin()` and `end()` are called around every epoch; True from the latter ends training.
 
         Returns
         -------
         Outcome
-            The losses, the epoch whose weights the networks have, and whether the loss became infinite or NaN;
-            they then have the finite weights of the lowest loss.
+            The losses, the epoch whose weights the networks have, and whether the loss became infinite or
+            NaN; they then have the finite weights of the lowest loss.
         """
         outcome = Outcome()
         n = len(training)
@@ -302,7 +306,7 @@ class Trainer:
                 stop = report is not None and report.end()
                 if stop or (patience is not None and since_best >= patience):
                     break
-        outcome.diverged = outcome.diverged or outcome.losses[-1] > max(hopeless, at_first)
+        outcome.diverged = outcome.diverged or outcome.losses[-1] > max(hopeless, 4.0 * at_first)
         if validation is not None or outcome.diverged:
             for kept, group in zip(best, self._groups, strict=True):
                 group.work.parameters[...] = kept

@@ -26,8 +26,8 @@ class PredictiveUncertainty:
     predictive_entropy : ndarray of shape (n_samples,) or (n_samples, n_labels), or None
         Entropy of the mean probabilities, in nats; None for a regression. One a label for multilabel targets.
     mutual_information : ndarray of the shape of `predictive_entropy`, or None
-        Its part that comes of the networks' disagreement: the entropy of the mean less the mean of the entropies
-        (Houlsby et al. 2011), in nats.
+        Its part that comes of the networks' disagreement: the entropy of the mean less the mean of the
+        entropies (Houlsby et al. 2011), in nats.
     """
 
     mean: Array

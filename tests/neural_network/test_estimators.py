@@ -27,6 +27,7 @@ X_iris, y_iris = load_iris(return_X_y=True)
 X_digits, y_digits = load_digits(return_X_y=True)
 X_diabetes, y_diabetes = load_diabetes(return_X_y=True, scaled=False)
 X_labels, Y_labels = make_multilabel_classification(120, random_state=0)
+RNG = np.random.default_rng(0)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[y_iris]
 PLAIN = {"n_estimators": 1, "bootstrap": False, "dropout": 0}
 
@@ -307,7 +308,8 @@ def test_any_layout_of_memory_will_do(order):
 def test_standardisation_makes_units_irrelevant_and_can_be_switched_off():
     units = np.array([1e-3, 1.0, 1e3, 50.0])
     shifted = X_iris * units + 7 * units
-    one, other = classifier().fit(X_iris, y_iris), classifier().fit(shifted, y_iris)
+    own = {"standardize": True}  # each by its own deviation, whatever "auto" would have made of the units
+    one, other = classifier(**own).fit(X_iris, y_iris), classifier(**own).fit(shifted, y_iris)
     assert_allclose(other.predict_proba(shifted), one.predict_proba(X_iris), rtol=1e-6)
     Z = StandardScaler().fit_transform(X_iris)
     by_hand = classifier(standardize=False).fit(Z, y_iris)
@@ -434,7 +436,7 @@ def test_every_schedule_learns(schedule):
 
 
 def test_l1_makes_exact_zeros_and_lbfgs_finds_its_optimum():
-    settings = {**PLAIN, "hidden_layer_sizes": (), "l1": 0.02, "weight_decay": 0.0}
+    settings = {**PLAIN, "hidden_layer_sizes": (), "l1": 0.02, "standardize": True}
     exact = classifier(solver="lbfgs", max_iter=2000, tol=1e-7, **settings).fit(X_iris, y_iris)
     zeros = exact.coefs_[0] == 0
     assert 0 < zeros.sum() < zeros.size
@@ -499,6 +501,16 @@ def test_joined_moments_are_those_of_all_rows():
     for other in (joined, thin):
         assert_allclose(other.mean, whole.mean)
         assert_allclose(other.variance, whole.variance)
+
+
+def test_auto_scaling_leaves_columns_of_like_size_their_relative_sizes():
+    X = RNG.standard_normal((500, 4)) * [1.0, 2.0, 0.1, 0.0]
+    common = Scaling.of(X, np.ones(500), "auto").scale
+    assert_array_equal(common[:3], common[0])
+    assert_allclose(common[0], np.sqrt(np.mean(X[:, :3].var(axis=0))))
+    assert common[3] == 1
+    own = Scaling.of(X * [1.0, 100.0, 1.0, 1.0], np.ones(500), "auto").scale
+    assert_allclose(own[:3], [X[:, 0].std(), 100 * X[:, 1].std(), X[:, 2].std()])
 
 
 def test_max_norm_holds_after_training():

@@ -92,7 +92,7 @@ def test_inverted_dropout_keeps_the_mean_of_100_unit_inputs_and_has_sd_10():
 
 @pytest.mark.parametrize("rate", [0.5, 0.25])
 def test_dropped_inputs_of_a_linear_regression_are_ridge(rate):
-    """Averaged over all masks: w = (XᵀX + ((1−q)/q) diag(XᵀX))⁻¹ Xᵀy; on standardised columns α = n(1−q)/q."""
+    """Averaged over all masks: w = (XᵀX + ((1−q)/q) diag(XᵀX))⁻¹ Xᵀy: Ridge with α = n(1−q)/q."""
     X, y = load_diabetes(return_X_y=True)
     X = StandardScaler().fit_transform(X[:, :6])
     y = (y - y.mean()) / y.std()
@@ -188,6 +188,7 @@ def test_decoupled_decay_and_l2_in_adam_s_gradient_are_different_penalties():
             quiet.append(np.abs(model.coefs_[0][0, :10]).mean())
             loud.append(np.abs(model.coefs_[0][0, 10:]).mean())
         norms[name] = (quiet[1] / quiet[0], loud[1] / loud[0])
-    # Ten times the L2 inside the gradient flattens the inputs of small gradients; decay takes its share of all.
+    # Ten times the L2 inside the gradient flattens the inputs of small gradients; decay takes its share of
+    # all.
     assert norms["l2"][0] < 0.5
     assert norms["weight_decay"][0] > 0.7
