@@ -412,7 +412,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
         if not callable(scorer):
             raise ValueError(
-                "oob_score must be True, False, the name of a scorer, or a scorer (estimator, X, y) -> float, "
+                "oob_score must be True, False, the name of a scorer, or a scorer of (estimator, X, y), "
                 "got "
                 f"{self.oob_score!r}."
             )

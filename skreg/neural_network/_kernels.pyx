@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The loops of training: a batch gathered, the passes through K stacked networks, the losses, the steps.
 
-An activation has shape (K, units, rows of the batch): member k is a contiguous block, and the innermost loop runs
-along the batch. Everything is compiled, and not only what NumPy is slow at, for the sake of threads: between short
+A member's activation has shape (units, rows): a contiguous block, and the innermost loop runs along the batch.
+Everything is compiled, and not only what NumPy is slow at, for the sake of threads: between short
 NumPy calls two of them spend longer waiting for the interpreter's lock than one needs for it all.
 """
 
@@ -74,28 +74,49 @@ def gather_sparse_rows(
                 out[i, j] = (out[i, j] - mean[j]) * inverse_scale[j]
 
 
-def gather_targets(
+def deal_rows(
+    const Py_ssize_t[::1] rows,
     const Py_ssize_t[::1] labels,
     const floating[:, ::1] target,
     const floating[:, ::1] weight,
-    const Py_ssize_t[::1] rows,
+    const floating[:, ::1] shared,
+    Py_ssize_t[::1] starts,
+    floating[:, ::1] inputs_out,
     Py_ssize_t[::1] labels_out,
-    floating[:, ::1] target_out,
-    floating[:, ::1] weight_out,
+    floating[::1] target_out,
+    floating[::1] weight_out,
 ):
-    """Take the class numbers or targets of some rows (of the two one is empty), and weight / number of rows."""
-    cdef Py_ssize_t i, k, n = rows.shape[0]
+    """Give each member those of the batch's rows that have weight for it, in `starts[k] : starts[k + 1]`.
+
+    Weights are divided by the number of rows of the batch; targets lie in blocks (outputs, rows of the member). Of
+    `labels` and `target` one is empty. If every member has every row, the inputs stay in `shared` alone.
+    """
+    cdef Py_ssize_t i, j, k, c, at, mine, n = rows.shape[0], p = shared.shape[1]
+    cdef Py_ssize_t K = weight.shape[0], n_outputs = target.shape[0]
+    cdef bint all_of_them
     cdef floating share = <floating> 1 / n
     with nogil:
-        if labels.shape[0]:
+        starts[0] = 0
+        for k in range(K):
+            mine = 0
             for i in range(n):
-                labels_out[i] = labels[rows[i]]
-        for k in range(target.shape[0]):
+                mine += weight[k, rows[i]] > 0
+            starts[k + 1] = starts[k] + mine
+        all_of_them = starts[K] == K * n
+        for k in range(K):
+            at, mine = starts[k], starts[k + 1] - starts[k]
+            j = 0
             for i in range(n):
-                target_out[k, i] = target[k, rows[i]]
-        for k in range(weight.shape[0]):
-            for i in range(n):
-                weight_out[k, i] = weight[k, rows[i]] * share
+                if not weight[k, rows[i]] > 0:
+                    continue
+                weight_out[at + j] = weight[k, rows[i]] * share
+                if labels.shape[0]:
+                    labels_out[at + j] = labels[rows[i]]
+                for c in range(n_outputs):
+                    target_out[n_outputs * at + c * mine + j] = target[c, rows[i]]
+                if not all_of_them:
+                    memcpy(&inputs_out[at + j, 0], &shared[i, 0], p * sizeof(floating))
+                j += 1
 
 
 def drop(floating[::1] values, const uint8_t[::1] noise, int threshold, floating scale):
@@ -113,9 +134,11 @@ cdef inline void drop_all(
 
 
 # ------------------------------------------------------------------ the passes
-# Of K networks of layers units[0], …, units[L]. `parameters` and `gradient` hold the weights (K, out, in) of all
-# layers one after another, then the biases (K, out). `activations` holds the hidden layers (K, units, rows) one
-# after another and the last layer behind them; `deltas` and `noise` are laid out like it.
+# Of K networks of layers units[0], …, units[L]; member k has the rows starts[k] to starts[k + 1] − 1 of all members'
+# rows, one member's after another. `parameters` and `gradient` hold the weights (K, out, in) of all layers one after
+# another, then the biases (K, out). `activations` holds the hidden layers one after another and the last layer behind
+# them, of each the members' blocks (units, rows of the member); `deltas` and `noise` are laid out like it. If the
+# members share their rows, `inputs` has them once, and the first layer is one matrix product.
 
 cdef enum:
     RELU = 0
@@ -139,7 +162,8 @@ cdef inline void multiply(
 
 def forward(
     const Py_ssize_t[::1] units,
-    Py_ssize_t K,
+    const Py_ssize_t[::1] starts,
+    bint shared,
     int activation,
     const floating[::1] parameters,
     const floating[:, ::1] inputs,
@@ -149,7 +173,7 @@ def forward(
     floating[::1] activations,
 ):
     """Fill `activations`. A threshold of 0 is no dropout of that layer."""
-    cdef Py_ssize_t layer, u, k, n_in, n_out, last = units.shape[0] - 2, b = inputs.shape[0]
+    cdef Py_ssize_t layer, u, k, b, at, n_in, n_out, last = units.shape[0] - 2, K = starts.shape[0] - 1
     cdef const floating *weight = &parameters[0]
     cdef const floating *bias = weight
     cdef const floating *below = &inputs[0, 0]
@@ -160,27 +184,34 @@ def forward(
     with nogil:
         for layer in range(last + 1):
             n_in, n_out = units[layer], units[layer + 1]
-            if layer == 0:
-                multiply(b"N", b"T", K * n_out, b, n_in, weight, below, h)
-            else:
-                for k in range(K):
+            if layer == 0 and shared:
+                multiply(b"N", b"T", K * n_out, starts[1], n_in, weight, below, h)
+            for k in range(K):
+                at, b = starts[k], starts[k + 1] - starts[k]
+                if b == 0:
+                    continue
+                if layer == 0 and not shared:
                     multiply(
-                        b"N", b"N", n_out, b, n_in, weight + k * n_out * n_in, below + k * n_in * b, h + k * n_out * b
+                        b"N", b"T", n_out, b, n_in, weight + k * n_out * n_in, below + at * n_in, h + at * n_out
                     )
-            if layer == last:
-                for u in range(K * n_out):
-                    add_bias(h + u * b, b, bias[u])
-            else:
-                if thresholds[layer]:
-                    bytes = &noise[h - &activations[0]]
-                for u in range(K * n_out):
-                    activate(
-                        h + u * b, b, bias[u], activation, bytes + u * b, thresholds[layer], <floating> scales[layer]
+                elif layer > 0:
+                    multiply(
+                        b"N", b"N", n_out, b, n_in, weight + k * n_out * n_in, below + at * n_in, h + at * n_out
                     )
+                if layer < last and thresholds[layer]:
+                    bytes = &noise[h - &activations[0]] + at * n_out
+                for u in range(n_out):
+                    if layer == last:
+                        add_bias(h + at * n_out + u * b, b, bias[k * n_out + u])
+                    else:
+                        activate(
+                            h + at * n_out + u * b, b, bias[k * n_out + u], activation,
+                            bytes + u * b, thresholds[layer], <floating> scales[layer],
+                        )
             weight += K * n_out * n_in
             bias += K * n_out
             below = h
-            h += K * n_out * b
+            h += starts[K] * n_out
 
 
 cdef inline void add_bias(floating *h, Py_ssize_t b, floating bias) noexcept nogil:
@@ -228,7 +259,8 @@ cdef inline floating exponential(floating a) noexcept nogil:
 
 def backward(
     const Py_ssize_t[::1] units,
-    Py_ssize_t K,
+    const Py_ssize_t[::1] starts,
+    bint shared,
     int activation,
     const floating[::1] parameters,
     const floating[:, ::1] inputs,
@@ -240,44 +272,52 @@ def backward(
     floating[::1] gradient,
 ):
     """From the loss's derivative, in the last layer of `activations`, fill `gradient`; uses the others up."""
-    cdef Py_ssize_t layer, u, k, n_in, n_out, last = units.shape[0] - 2, b = inputs.shape[0]
-    cdef Py_ssize_t at_weight = 0, at_bias = 0, at = 0
-    cdef floating *h
+    cdef Py_ssize_t layer, u, k, b, n_in, n_out, last = units.shape[0] - 2, K = starts.shape[0] - 1
+    cdef Py_ssize_t at, at_weight = 0, at_bias = parameters.shape[0], at_layer = 0, at_below
     cdef floating *delta
-    cdef floating *delta_below
     for layer in range(last + 1):
         at_weight += K * units[layer] * units[layer + 1]
-        at += K * units[layer + 1] * b
-    at_bias = parameters.shape[0]
-    delta = &activations[0] + at - K * units[last + 1] * b
+        at_layer += starts[K] * units[layer + 1]
     with nogil:
         for layer in range(last, -1, -1):
             n_in, n_out = units[layer], units[layer + 1]
             at_weight -= K * n_out * n_in
             at_bias -= K * n_out
-            at -= K * n_out * b
-            for u in range(K * n_out):
-                gradient[at_bias + u] = row_sum(delta + u * b, b)
-            if layer == 0:
-                multiply(b"N", b"N", K * n_out, n_in, b, delta, &inputs[0, 0], &gradient[at_weight])
-                break
-            h = &activations[at - K * n_in * b]
-            delta_below = &deltas[at - K * n_in * b]
+            at_layer -= starts[K] * n_out
+            at_below = at_layer - starts[K] * n_in  # of no meaning below the first layer
+            delta = &activations[at_layer] if layer == last else &deltas[at_layer]
+            if layer == 0 and shared:
+                multiply(
+                    b"N", b"N", K * n_out, n_in, starts[1], delta, &inputs[0, 0], &gradient[at_weight]
+                )
             for k in range(K):
-                multiply(
-                    b"N", b"T", n_out, n_in, b,
-                    delta + k * n_out * b, h + k * n_in * b, &gradient[at_weight + k * n_out * n_in],
+                at, b = starts[k], starts[k + 1] - starts[k]
+                for u in range(n_out):
+                    gradient[at_bias + k * n_out + u] = row_sum(delta + at * n_out + u * b, b)
+                if b == 0:
+                    memset(&gradient[at_weight + k * n_out * n_in], 0, n_out * n_in * sizeof(floating))
+                elif layer == 0 and not shared:
+                    multiply(
+                        b"N", b"N", n_out, n_in, b,
+                        delta + at * n_out, &inputs[at, 0], &gradient[at_weight + k * n_out * n_in],
+                    )
+                elif layer > 0:
+                    multiply(
+                        b"N", b"T", n_out, n_in, b,
+                        delta + at * n_out, &activations[at_below] + at * n_in,
+                        &gradient[at_weight + k * n_out * n_in],
+                    )
+                    multiply(
+                        b"T", b"N", n_in, b, n_out,
+                        &parameters[at_weight + k * n_out * n_in], delta + at * n_out,
+                        &deltas[at_below] + at * n_in,
+                    )
+            if layer > 0:
+                slope(
+                    &deltas[at_below], &activations[at_below], starts[K] * n_in, activation,
+                    &noise[at_below] if thresholds[layer - 1] else NULL,
+                    thresholds[layer - 1], <floating> scales[layer - 1],
                 )
-                multiply(
-                    b"T", b"N", n_in, b, n_out,
-                    &parameters[at_weight + k * n_out * n_in], delta + k * n_out * b, delta_below + k * n_in * b,
-                )
-            slope(
-                delta_below, h, K * n_in * b, activation,
-                &noise[at - K * n_in * b] if thresholds[layer - 1] else NULL,
-                thresholds[layer - 1], <floating> scales[layer - 1],
-            )
-            delta = delta_below
 
 
 cdef inline void slope(
@@ -322,87 +362,94 @@ cdef inline floating row_sum(const floating *x, Py_ssize_t n) noexcept nogil:
 
 
 # ------------------------------------------------------------------ losses
-# Each turns z (K, outputs, rows) into weight · ∂loss/∂z and adds Σᵢ weight · loss to each member's. Rows without
-# weight count for nothing, whatever their loss.
+# Each turns z, the members' blocks (outputs, rows of the member), into weight · ∂loss/∂z, and adds Σᵢ weight · loss to
+# each member's. Rows lie as in the passes.
 
 
 def softmax_loss(
-    floating[:, :, ::1] z,
+    floating[::1] z,
+    const Py_ssize_t[::1] starts,
     const Py_ssize_t[::1] labels,
-    const floating[:, ::1] weight,
+    const floating[::1] weight,
     floating[:, ::1] scratch,
     double[::1] loss,
 ):
-    """Cross-entropy of the softmax; z ← weight · (softmax − one-hot). `scratch` has shape (2, rows)."""
-    cdef Py_ssize_t k, c, i, n = z.shape[2]
+    """Cross-entropy of the softmax; z ← weight · (softmax − one-hot). `scratch` has shape (2, rows or more)."""
+    cdef Py_ssize_t k, c, i, at, n, K = starts.shape[0] - 1
+    cdef Py_ssize_t n_classes = z.shape[0] // max(starts[K], 1)
     cdef floating *top = &scratch[0, 0]
     cdef floating *total = &scratch[1, 0]
+    cdef floating *block
     cdef floating value
     with nogil:
-        for k in range(z.shape[0]):
+        for k in range(K):
+            at, n = starts[k], starts[k + 1] - starts[k]
+            block = &z[0] + at * n_classes
             for i in range(n):
-                top[i] = z[k, 0, i]
+                top[i] = block[i]
                 total[i] = 0
-            for c in range(1, z.shape[1]):
+            for c in range(1, n_classes):
                 for i in range(n):
-                    top[i] = z[k, c, i] if z[k, c, i] > top[i] else top[i]
+                    top[i] = block[c * n + i] if block[c * n + i] > top[i] else top[i]
             for i in range(n):
-                if weight[k, i] != 0:
-                    loss[k] -= weight[k, i] * (z[k, labels[i], i] - top[i])
-            for c in range(z.shape[1]):
+                loss[k] -= weight[at + i] * (block[labels[at + i] * n + i] - top[i])
+            for c in range(n_classes):
                 for i in range(n):
-                    value = exponential(z[k, c, i] - top[i])
-                    z[k, c, i] = value
+                    value = exponential(block[c * n + i] - top[i])
+                    block[c * n + i] = value
                     total[i] += value
             for i in range(n):
-                value = 0
-                if weight[k, i] != 0:
-                    loss[k] += weight[k, i] * (logf(total[i]) if floating is float else log(total[i]))
-                    value = weight[k, i] / total[i]
-                total[i] = value
-            for c in range(z.shape[1]):
+                loss[k] += weight[at + i] * (logf(total[i]) if floating is float else log(total[i]))
+                total[i] = weight[at + i] / total[i]
+            for c in range(n_classes):
                 for i in range(n):
-                    z[k, c, i] *= total[i]
+                    block[c * n + i] *= total[i]
             for i in range(n):
-                z[k, labels[i], i] -= weight[k, i]
+                block[labels[at + i] * n + i] -= weight[at + i]
 
 
 def logistic_loss(
-    floating[:, :, ::1] z, const floating[:, ::1] target, const floating[:, ::1] weight, double[::1] loss
+    floating[::1] z,
+    const Py_ssize_t[::1] starts,
+    const floating[::1] target,
+    const floating[::1] weight,
+    double[::1] loss,
 ):
-    """Cross-entropy of each output by itself; z ← weight · (sigmoid(z) − target)."""
-    cdef Py_ssize_t k, c, i
-    cdef floating a, e, tail
+    """Cross-entropy of each output by itself; z ← weight · (sigmoid(z) − target). Targets lie as z does."""
+    cdef Py_ssize_t k, i, j, n, K = starts.shape[0] - 1, n_outputs = z.shape[0] // max(starts[K], 1)
+    cdef floating a, e, tail, w
     with nogil:
-        for k in range(z.shape[0]):
-            for c in range(z.shape[1]):
-                for i in range(z.shape[2]):
-                    if weight[k, i] == 0:
-                        z[k, c, i] = 0
-                        continue
-                    a = z[k, c, i]
-                    e = exponential(-a if a > 0 else a)
-                    tail = log1pf(e) if floating is float else log1p(e)
-                    loss[k] += weight[k, i] * (tail + (a if a > 0 else 0) - target[c, i] * a)
-                    z[k, c, i] = weight[k, i] * ((1 if a > 0 else e) / (1 + e) - target[c, i])
+        for k in range(K):
+            n = starts[k + 1] - starts[k]
+            for i in range(n_outputs * n):
+                j = starts[k] * n_outputs + i
+                w = weight[starts[k] + i % n]
+                a = z[j]
+                e = exponential(-a if a > 0 else a)
+                tail = log1pf(e) if floating is float else log1p(e)
+                loss[k] += w * (tail + (a if a > 0 else 0) - target[j] * a)
+                z[j] = w * ((1 if a > 0 else e) / (1 + e) - target[j])
 
 
 def squared_loss(
-    floating[:, :, ::1] z, const floating[:, ::1] target, const floating[:, ::1] weight, double[::1] loss
+    floating[::1] z,
+    const Py_ssize_t[::1] starts,
+    const floating[::1] target,
+    const floating[::1] weight,
+    double[::1] loss,
 ):
-    """Half the squared error, summed over the outputs; z ← weight · (z − target)."""
-    cdef Py_ssize_t k, c, i
-    cdef floating r
+    """Half the squared error, summed over the outputs; z ← weight · (z − target). Targets lie as z does."""
+    cdef Py_ssize_t k, i, j, n, K = starts.shape[0] - 1, n_outputs = z.shape[0] // max(starts[K], 1)
+    cdef floating r, w
     with nogil:
-        for k in range(z.shape[0]):
-            for c in range(z.shape[1]):
-                for i in range(z.shape[2]):
-                    if weight[k, i] == 0:
-                        z[k, c, i] = 0
-                        continue
-                    r = z[k, c, i] - target[c, i]
-                    loss[k] += 0.5 * weight[k, i] * r * r
-                    z[k, c, i] = weight[k, i] * r
+        for k in range(K):
+            n = starts[k + 1] - starts[k]
+            for i in range(n_outputs * n):
+                j = starts[k] * n_outputs + i
+                w = weight[starts[k] + i % n]
+                r = z[j] - target[j]
+                loss[k] += 0.5 * w * r * r
+                z[j] = w * r
 
 
 # ------------------------------------------------------------------ steps

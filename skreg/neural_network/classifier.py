@@ -147,7 +147,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     >>> from sklearn.datasets import load_iris
     >>> from skreg.neural_network import BaggedDropoutMLPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = BaggedDropoutMLPClassifier((16,), oob_score=True, random_state=0).fit(X, y)
+    >>> model = BaggedDropoutMLPClassifier((64,), oob_score=True, random_state=0).fit(X, y)
     >>> model.predict_proba(X[:2]).argmax(axis=1)
     array([0, 0])
     >>> model.oob_score_ > 0.9

@@ -68,7 +68,7 @@ def _minimize_member(network, k, rows, chosen, penalty, max_iter, tol):
     which = slice(k, k + 1)
     work = Workspace(network.members(which), len(chosen), Dropout.none(len(network.coefs) - 1))
     batch = work.batch(len(chosen))
-    rows.gather(chosen, which, batch)
+    rows.gather(chosen, which, batch, None)
     n, n_weights = work.parameters.size, work.n_weights
 
     def loss_and_gradient(parameters):

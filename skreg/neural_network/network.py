@@ -217,13 +217,14 @@ class Workspace:
         """Fill the activations from the batch's inputs; hidden units are dropped where there is `noise`."""
         dropping = noise is not None and self.dropout.drops_hidden
         if dropping:
-            _kernels.fill_bytes(noise, batch.noise)
+            _kernels.fill_bytes(noise, batch.noise[: batch.n_hidden * batch.n_dealt])
         _kernels.forward(
             self._units,
-            self.network.n_members,
+            batch.starts,
+            batch.is_shared,
             self._activation,
             self.parameters,
-            batch.inputs,
+            batch.shared if batch.is_shared else batch.inputs,
             batch.noise,
             self._thresholds if dropping else self._no_thresholds,
             self._scales if dropping else self._no_scales,
@@ -233,20 +234,21 @@ class Workspace:
     def take_loss(self, batch: Batch) -> None:
         """Add the weighted losses to `loss`, and turn `batch.z` into their derivative."""
         if self.network.output == "softmax":
-            _kernels.softmax_loss(batch.z, batch.labels, batch.weight, batch.scratch, self.loss)
+            _kernels.softmax_loss(batch.z, batch.starts, batch.labels, batch.weight, batch.scratch, self.loss)
         elif self.network.output == "logistic":
-            _kernels.logistic_loss(batch.z, batch.target, batch.weight, self.loss)
+            _kernels.logistic_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
         else:
-            _kernels.squared_loss(batch.z, batch.target, batch.weight, self.loss)
+            _kernels.squared_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
 
     def backward(self, batch: Batch, *, dropped: bool) -> None:
         """Fill `gradient` from the derivative in `batch.z`; `dropped` if the forward pass had dropout."""
         _kernels.backward(
             self._units,
-            self.network.n_members,
+            batch.starts,
+            batch.is_shared,
             self._activation,
             self.parameters,
-            batch.inputs,
+            batch.shared if batch.is_shared else batch.inputs,
             batch.noise,
             self._thresholds if dropped else self._no_thresholds,
             self._scales if dropped else self._no_scales,
@@ -257,19 +259,44 @@ class Workspace:
 
 
 class Batch:
-    """The buffers of a batch of `n` rows through some members."""
+    """The buffers of a batch of `n` rows, of which each member has those of weight, one member's after another's.
+
+    Member k's are `starts[k]` to `starts[k + 1] - 1` of all that are dealt; how the rest lies, the kernels
+    say.
+    """
 
     def __init__(self, network: Network, n: int) -> None:
         k, dtype = network.n_members, network.dtype
         n_inputs, *units, n_outputs = network.layer_units
-        n_hidden = k * sum(units) * n
-        self.inputs = np.zeros((n, n_inputs), dtype)
+        self.n_rows, self.n_hidden, self.n_outputs = n, sum(units), n_outputs
+        self.shared = np.zeros((n, n_inputs), dtype)
         self.input_noise = np.zeros(n * n_inputs, np.uint8)
-        self.activations = np.zeros(n_hidden + k * n_outputs * n, dtype)
-        self.z = self.activations[n_hidden:].reshape(k, n_outputs, n)
-        self.deltas = np.zeros(n_hidden, dtype)
-        self.noise = np.zeros(n_hidden, np.uint8)
-        self.labels = np.zeros(n, np.intp)
-        self.target = np.zeros((n_outputs, n), dtype)
-        self.weight = np.zeros((k, n), dtype)
+        self.starts = np.zeros(k + 1, np.intp)
+        self.inputs = np.zeros((k * n, n_inputs), dtype)
+        self.labels = np.zeros(k * n, np.intp)
+        self.target = np.zeros(k * n * n_outputs, dtype)
+        self.weight = np.zeros(k * n, dtype)
+        self.activations = np.zeros((self.n_hidden + n_outputs) * k * n, dtype)
+        self.deltas = np.zeros(self.n_hidden * k * n, dtype)
+        self.noise = np.zeros(self.n_hidden * k * n, np.uint8)
         self.scratch = np.zeros((2, n), dtype)
+
+    @property
+    def n_dealt(self) -> int:
+        """Number of rows of all members."""
+        return int(self.starts[-1])
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every member has every row, so that there is one copy of the inputs."""
+        return self.n_dealt == (len(self.starts) - 1) * self.n_rows
+
+    @property
+    def z(self) -> Array:
+        """The last layer: the members' blocks (outputs, rows of the member)."""
+        n = self.n_dealt
+        return self.activations[self.n_hidden * n : (self.n_hidden + self.n_outputs) * n]
+
+    def deal_all(self) -> None:
+        """Let every member have every row."""
+        self.starts[...] = np.arange(len(self.starts)) * self.n_rows

@@ -74,11 +74,22 @@ class Rows:
         else:
             _kernels.gather_rows(self.X, rows, self.mean, self.inverse_scale, out)
 
-    def gather(self, rows: Array, members: slice, batch: Batch) -> None:
-        """Fill a batch: inputs, targets, and weights over the number of rows."""
-        self.gather_inputs(rows, batch.inputs)
-        _kernels.gather_targets(
-            self.labels, self.target, self.weight[members], rows, batch.labels, batch.target, batch.weight
+    def gather(self, rows: Array, members: slice, batch: Batch, drop: Callable[[Batch], None] | None) -> None:
+        """Fill a batch: inputs, with dropout if there is any, and for each member its rows of weight."""
+        self.gather_inputs(rows, batch.shared)
+        if drop is not None:
+            drop(batch)
+        _kernels.deal_rows(
+            rows,
+            self.labels,
+            self.target,
+            self.weight[members],
+            batch.shared,
+            batch.starts,
+            batch.inputs,
+            batch.labels,
+            batch.target,
+            batch.weight,
         )
 
 
@@ -130,24 +141,25 @@ class _Group:
         """Take a step on every minibatch order[bounds[i] : bounds[i + 1]]."""
         work = self.work
         dropping = work.dropout.drops_hidden
-        threshold, scale = work.dropout.input
+        drop_inputs = self._drop_inputs if work.dropout.input[0] else None
         work.loss.fill(0.0)
         for start, end, rate in zip(bounds[:-1], bounds[1:], rates, strict=True):
             batch = work.batch(end - start)
-            rows.gather(order[start:end], self.which, batch)
-            if threshold:
-                _kernels.fill_bytes(self._input_noise, batch.input_noise)
-                _kernels.drop(batch.inputs.reshape(-1), batch.input_noise, threshold, scale)
+            rows.gather(order[start:end], self.which, batch, drop_inputs)
             work.forward(batch, self._noise if dropping else None)
             work.take_loss(batch)
             work.backward(batch, dropped=dropping)
             optimizer.step(work, rate)
         work.loss /= len(rates)
 
+    def _drop_inputs(self, batch: Batch) -> None:
+        _kernels.fill_bytes(self._input_noise, batch.input_noise)
+        _kernels.drop(batch.shared.reshape(-1), batch.input_noise, *self.work.dropout.input)
+
     def first_loss(self, rows: Rows, order: Array) -> float:
         """Return the members' mean loss on the first rows, without dropout, before any step."""
         batch = self.work.batch(min(len(order), self.work.batch_size))
-        rows.gather(order[: self.work.batch_size], self.which, batch)
+        rows.gather(order[: self.work.batch_size], self.which, batch, None)
         self.work.loss.fill(0.0)
         self.work.forward(batch)
         self.work.take_loss(batch)
@@ -158,9 +170,11 @@ class _Group:
         for start in range(0, len(which), self.work.batch_size):
             chosen = which[start : start + self.work.batch_size]
             batch = self.work.batch(len(chosen))
-            rows.gather_inputs(chosen, batch.inputs)
+            rows.gather_inputs(chosen, batch.shared)
+            batch.deal_all()
             self.work.forward(batch)
-            outputs = output_function(batch.z.transpose(0, 2, 1), self.work.network.output)
+            z = batch.z.reshape(-1, batch.n_outputs, len(chosen)).transpose(0, 2, 1)
+            outputs = output_function(z, self.work.network.output)
             np.sum(outputs, axis=0, out=out[start : start + self.work.batch_size])
 
 

@@ -10,6 +10,7 @@ from skreg.neural_network import _kernels
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import ACTIVATIONS, Network, Workspace, initialize, packed
 from skreg.neural_network.optimizers import SGD, AdamW
+from skreg.neural_network.training import Rows
 from skreg.penalties import ElasticNetPenalty
 
 RNG = np.random.default_rng(0)
@@ -24,13 +25,24 @@ def networks(units, n_members=3, activation="relu", output="softmax", dtype=np.f
     return network
 
 
-def filled_batch(work, n_rows, rng):
+def filled_batch(work, n_rows, rng, weight=None):
+    """Deal random rows to the members: all of them, or those of positive weight."""
+    network = work.network
+    n_inputs, n_outputs, dtype = network.layer_units[0], network.layer_units[-1], network.dtype
+    is_softmax = network.output == "softmax"
+    if weight is None:
+        weight = rng.integers(0, 3, (network.n_members, n_rows))
+    rows = Rows(
+        rng.standard_normal((n_rows, n_inputs)).astype(dtype),
+        np.zeros(n_inputs, dtype),
+        np.ones(n_inputs, dtype),
+        rng.integers(0, n_outputs, n_rows if is_softmax else 0),
+        rng.uniform(0, 1, (0 if is_softmax else n_outputs, n_rows)).astype(dtype),
+        weight.astype(dtype),
+    )
     batch = work.batch(n_rows)
-    batch.inputs[...] = rng.standard_normal(batch.inputs.shape)
-    batch.labels[...] = rng.integers(0, batch.z.shape[1], n_rows)
-    batch.target[...] = rng.uniform(0, 1, batch.target.shape)
-    batch.weight[...] = rng.integers(0, 3, batch.weight.shape)
-    return batch
+    rows.gather(np.arange(n_rows), slice(None), batch, None)
+    return batch, rows
 
 
 def loss_at(work, batch, parameters, noise):
@@ -42,21 +54,25 @@ def loss_at(work, batch, parameters, noise):
     return work.loss.sum()
 
 
+@pytest.mark.parametrize("dealt", ["some", "all"])
 @pytest.mark.parametrize("noise", [None, 3], ids=["plain", "dropout"])
 @pytest.mark.parametrize("output", ["softmax", "logistic", "identity"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("units", [(4, 3), (4, 6, 3), (4, 6, 5, 3)], ids=str)
-def test_the_gradient_is_that_of_finite_differences(units, activation, output, noise):
+def test_the_gradient_is_that_of_finite_differences(units, activation, output, noise, dealt):
     rng = np.random.default_rng(1)
     network = networks(units, activation=activation, output=output)
     work = Workspace(network, 7, Dropout.from_rates(0.0, [0.4] * (len(units) - 2)))
-    batch = filled_batch(work, 7, rng)
+    weight = rng.integers(dealt == "all", 3, (3, 7))
+    weight[1] *= dealt == "all"  # a member may have none of a batch's rows
+    batch, _ = filled_batch(work, 7, rng, weight)
+    assert batch.is_shared == (dealt == "all")
     start = work.parameters.copy()
     loss_at(work, batch, start, noise)
     work.backward(batch, dropped=noise is not None)
     gradient = work.gradient.copy()
     h = 1e-5
-    for i in rng.choice(start.size, 25, replace=False):
+    for i in rng.choice(start.size, 15, replace=False):
         ahead, behind = start.copy(), start.copy()
         ahead[i] += h
         behind[i] -= h
@@ -69,23 +85,30 @@ def test_the_gradient_is_that_of_finite_differences(units, activation, output, n
 def test_the_compiled_forward_pass_is_numpy_s(activation, dtype):
     network = networks((5, 8, 7, 4), activation=activation, dtype=dtype)
     work = Workspace(network, 9, Dropout.none(2))
-    batch = filled_batch(work, 9, np.random.default_rng(2))
+    batch, rows = filled_batch(work, 9, np.random.default_rng(2))
     work.forward(batch)
-    assert_allclose(batch.z.transpose(0, 2, 1), network.logits(batch.inputs), rtol=1e-4, atol=1e-5)
+    for k, expected in enumerate(network.logits(rows.X)):
+        mine = expected[rows.weight[k] > 0].T.ravel()
+        assert_allclose(batch.z[4 * batch.starts[k] : 4 * batch.starts[k + 1]], mine, rtol=1e-4, atol=1e-5)
+    batch.deal_all()
+    batch.shared[...] = rows.X
+    work.forward(batch)
+    everything = batch.z.reshape(3, 4, 9).transpose(0, 2, 1)
+    assert_allclose(everything, network.logits(rows.X), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_member_trains_as_if_it_were_alone(dtype):
     network = networks((5, 8, 4), dtype=dtype)
     together = Workspace(network, 6, Dropout.none(1))
-    batch = filled_batch(together, 6, np.random.default_rng(3))
+    batch, rows = filled_batch(together, 6, np.random.default_rng(3))
     together.forward(batch)
     together.take_loss(batch)
     together.backward(batch, dropped=False)
     for k in range(3):
         alone = Workspace(network.members(slice(k, k + 1)), 6, Dropout.none(1))
         own = alone.batch(6)
-        own.inputs[...], own.labels[...], own.weight[...] = batch.inputs, batch.labels, batch.weight[k]
+        rows.gather(np.arange(6), slice(k, k + 1), own, None)
         alone.forward(own)
         alone.take_loss(own)
         alone.backward(own, dropped=False)
@@ -107,20 +130,24 @@ def split(work):
 
 
 def test_the_softmax_loss_is_the_cross_entropy_even_of_huge_logits():
-    z = np.array([[[1e4, -3.0], [0.0, 2.0], [-1e4, 1.0]]])
-    labels, weight, loss = np.array([1, 1]), np.ones((1, 2)), np.zeros(1)
-    expected = -log_softmax(z[0], axis=0)[labels, [0, 1]].sum()
-    _kernels.softmax_loss(z, labels, weight, np.zeros((2, 2)), loss)
+    z = np.array([[1e4, -3.0], [0.0, 2.0], [-1e4, 1.0]])
+    labels, loss = np.array([1, 1]), np.zeros(1)
+    expected = -log_softmax(z, axis=0)[labels, [0, 1]].sum()
+    flat = z.ravel().copy()
+    _kernels.softmax_loss(flat, np.array([0, 2]), labels, np.ones(2), np.zeros((2, 2)), loss)
     assert_allclose(loss, expected)
-    assert_allclose(z.sum(axis=1), 0, atol=1e-15)
+    assert_allclose(flat.reshape(3, 2).sum(axis=0), 0, atol=1e-15)
 
 
-def test_rows_without_weight_lose_nothing_even_if_their_loss_is_infinite():
-    for kernel, extra in [(_kernels.logistic_loss, ()), (_kernels.squared_loss, ())]:
-        z, loss = np.full((1, 1, 2), np.inf), np.zeros(1)
-        kernel(z, np.zeros((1, 2)), np.zeros((1, 2)), *extra, loss)
-        assert loss[0] == 0
-        assert_array_equal(z, 0)
+def test_every_member_is_dealt_its_rows_of_weight_over_the_number_of_rows():
+    work = Workspace(networks((4, 5, 3)), 6, Dropout.none(1))
+    weight = np.array([[1, 0, 2, 0, 0, 1], [0, 0, 0, 0, 0, 0], [3, 1, 1, 1, 1, 1]])
+    batch, rows = filled_batch(work, 6, np.random.default_rng(0), weight)
+    assert_array_equal(batch.starts, [0, 3, 3, 9])
+    mine = np.r_[[0, 2, 5], np.arange(6)]
+    assert_array_equal(batch.inputs[:9], rows.X[mine])
+    assert_array_equal(batch.labels[:9], rows.labels[mine])
+    assert_allclose(batch.weight[:9], np.r_[1, 2, 1, 3, 1, 1, 1, 1, 1] / 6)
 
 
 def test_noise_is_uniform_bytes_and_the_same_for_the_same_seed():
