@@ -259,10 +259,10 @@ class Workspace:
 
 
 class Batch:
-    """The buffers of a batch of `n` rows, of which each member has those of weight, one member's after another's.
+    """The buffers of a batch of `n` rows, of which each member has those of weight for it.
 
-    Member k's are `starts[k]` to `starts[k + 1] - 1` of all that are dealt; how the rest lies, the kernels
-    say.
+    Member k's are `starts[k]` to `starts[k + 1] - 1` of all that are dealt; the kernels say how the rest
+    lies.
     """
 
     def __init__(self, network: Network, n: int) -> None:
