@@ -1,9 +1,10 @@
 """How many networks, how many masks
 =================================
 
-Left: the variance of a mean of K members over training sets is ϱσ² + (1−ϱ)σ²/K. Averaging takes away what
-the members do not share, and leaves what they do. Right: Monte Carlo dropout averages thinned networks;
-with few masks it is noise, with many it settles beside what one weight-scaled pass gives at once.
+Left: the variance of a mean of K members over training sets is ϱσ² + (1−ϱ)σ²/K. Averaging takes away what the
+members do not share, and leaves what they do. Right: Monte Carlo dropout averages thinned networks; with few
+masks it is noise, with many it settles at the loss of their arithmetic mean. One weight-scaled pass stands
+for their geometric mean, which is sharper, and here better.
 """
 
 import sys
@@ -54,9 +55,9 @@ model.fit(X[:1000], y[:1000])
 counts = [1, 2, 5, 10, 20, 50, 100, 200]
 losses = [log_loss(y[1000:], model.predict_proba(X[1000:], "monte_carlo", n)) for n in counts]
 scaled = log_loss(y[1000:], model.predict_proba(X[1000:]))
-print(losses, scaled)
-assert losses[0] > losses[3] > losses[-1]
-assert abs(losses[-1] - scaled) < 0.25 * abs(losses[0] - scaled)
+assert losses[0] > losses[1] > losses[2] > losses[-1]
+assert np.ptp(losses[-4:]) < 0.1 * (losses[0] - losses[-1])  # settled
+assert scaled < losses[-1]
 right.semilogx(counts, losses, "o-", color="#0072B2", label="Monte Carlo")
 right.axhline(scaled, color="#D55E00", label="weight scaling")
 right.set(title="One network on digits", xlabel="masks", ylabel="test log loss")

@@ -44,14 +44,14 @@ for ax, (name, title) in zip(
         ratio = weights(**{name: strength}) / free
         kept[name, strength] = ratio
         ax.loglog(units, ratio, "o-", color=str(shade), label=f"{name}={strength:g}")
-    ax.set(title=title, xlabel="unit of the input", ylabel="weight / weight without penalty")
+    ax.set(title=title, xlabel="unit of the input", ylabel="weight / weight without penalty", ylim=(0.005, 3))
     ax.legend(frameon=False)
 small, large = units < 0.1, units > 1
 slope = {
     name: np.median(kept[name, 0.03][small]) / np.median(kept[name, 0.03][large])
     for name in ("l2", "weight_decay")
 }
-print(slope)
+
 assert slope["l2"] < 0.5 * slope["weight_decay"]
 
 if len(sys.argv) > 1:

@@ -173,24 +173,22 @@ def calibration_error(y, probability, classes, n_bins=15):
     )
 
 
-def metrics(model, X, y):
-    p = model.predict_proba(X).astype(np.float64)
-    p /= p.sum(axis=1, keepdims=True)
-    one_hot = y[:, None] == model.classes_
-    return {
-        "log loss": log_loss(y, p, labels=model.classes_),
-        "accuracy": np.mean(model.classes_[p.argmax(axis=1)] == y),
-        "ECE": calibration_error(y, p, model.classes_),
-        "Brier": np.mean(np.sum((p - one_hot) ** 2, axis=1)),
-    }
-
-
-def judged(row, make, seed, train, test):
+def judged(make, seed, train, test):
+    """Fit, and return the measures of one fold, the test probabilities and the classes."""
     start = time.process_time()
     model = make(seed).fit(*train)
     seconds = time.process_time() - start
-    for metric, value in {**metrics(model, *test), "seconds": seconds}.items():
-        yield [*row, metric, value]
+    X, y = test
+    p = model.predict_proba(X).astype(np.float64)
+    p /= p.sum(axis=1, keepdims=True)
+    one_hot = y[:, None] == model.classes_
+    measures = {
+        "log loss": log_loss(y, p, labels=model.classes_),
+        "accuracy": np.mean(model.classes_[p.argmax(axis=1)] == y),
+        "Brier": np.mean(np.sum((p - one_hot) ** 2, axis=1)),
+        "seconds": seconds,
+    }
+    return measures, p, model.classes_
 
 
 def quality(arguments):
@@ -198,10 +196,16 @@ def quality(arguments):
         X, y = DATA[name]()
         for repeat in range(arguments.repeats):
             folds = list(StratifiedKFold(5, shuffle=True, random_state=100 + repeat).split(X, y))
-            for fold, (train, test) in enumerate(folds):
-                for method, make in METHODS.items():
-                    row = ["quality", name, method, repeat, fold]
-                    yield from judged(row, make, 10 * repeat + fold, (X[train], y[train]), (X[test], y[test]))
+            for method, make in METHODS.items():
+                row = ["quality", name, method, repeat]
+                pooled = np.empty((len(y), len(np.unique(y))))
+                for fold, (train, test) in enumerate(folds):
+                    split = (X[train], y[train]), (X[test], y[test])
+                    measures, pooled[test], classes = judged(make, 10 * repeat + fold, *split)
+                    for metric, value in measures.items():
+                        yield [*row, fold, metric, value]
+                # Of the rows of all folds: in one of them a bin has a handful, and the error is their noise.
+                yield [*row, "all", "ECE", calibration_error(y, pooled, classes)]
 
 
 def curves(arguments):
@@ -212,8 +216,9 @@ def curves(arguments):
         )
         for n in (100, 200, 400, 800, 1500):
             for method, make in METHODS.items():
-                row = ["curves", n, method, repeat, 0]
-                yield from judged(row, make, repeat, (X_train[:n], y_train[:n]), (X_test, y_test))
+                measures, *_ = judged(make, repeat, (X_train[:n], y_train[:n]), (X_test, y_test))
+                for metric, value in measures.items():
+                    yield ["curves", n, method, repeat, 0, metric, value]
 
 
 # ------------------------------------------------------------------ files
