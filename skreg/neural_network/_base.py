@@ -159,15 +159,17 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             partial(self._make_optimizer, network.dtype),
             self._batch_rows(len(training)),
             [self._seed, _TRAINING, self._n_calls],
-            copy.deepcopy(self._optimizers),  # a call that fails leaves the earlier ones as they were
+            self._continued_optimizers(network.dtype),
         )
         outcome = trainer.run(rows, training, 1, lambda _: float(self.learning_rate), self.n_jobs)
         if outcome.diverged:
             self._warn_of_divergence(outcome)
-        self._optimizers = trainer.optimizers
+        else:
+            self._optimizers = trainer.optimizers
         self._n_calls += 1
         self.loss_curve_ = [*self.loss_curve_, *outcome.losses]
         self.n_iter_ += 1
+        self._forget_out_of_bag()  # of rows, and networks, that were
         self._set_network(network)
         return self
 
@@ -223,7 +225,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         self.best_epoch_ = 0
 
     def _warn_of_divergence(self, outcome) -> None:
-        what = "grew beyond that of a constant prediction" if outcome.losses else "became infinite or NaN"
+        what = "became infinite or NaN" if outcome.overflowed else "grew beyond that of a constant prediction"
         kept = (
             f"of epoch {outcome.best_epoch + 1}, the best,"
             if outcome.losses
@@ -237,6 +239,17 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             ConvergenceWarning,
             stacklevel=6,
         )
+
+    def _continued_optimizers(self, dtype) -> list[AdamW | SGD] | None:
+        """Copy the optimisers of the last partial_fit, with the parameters of now; a new solver starts anew."""
+        fresh = self._make_optimizer(dtype, 0)
+        # Copies: a call that fails leaves the earlier ones as they were.
+        continued = copy.deepcopy(self._optimizers)
+        if continued is None or not isinstance(continued[0], type(fresh)):
+            return None
+        for optimizer in continued:
+            optimizer.take_settings(fresh)
+        return continued
 
     def _make_optimizer(self, dtype, n_parameters: int) -> AdamW | SGD:
         coupled = ElasticNetPenalty(l2=self.l2)
@@ -385,10 +398,13 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
     def _wants_out_of_bag(self) -> bool:
         return self.oob_score is not False
 
-    def _out_of_bag(self, X, y, targets: Targets, weight: Array, counts: Array) -> None:
-        """Predict every row by the members that did not train on it, and score that."""
+    def _forget_out_of_bag(self) -> None:
         for name in ("oob_score_", "oob_decision_function_", "oob_prediction_", "oob_rows_"):
             vars(self).pop(name, None)
+
+    def _out_of_bag(self, X, y, targets: Targets, weight: Array, counts: Array) -> None:
+        """Predict every row by the members that did not train on it, and score that."""
+        self._forget_out_of_bag()
         if not self._wants_out_of_bag:
             return
         mean = np.empty(targets.outputs.shape, self._network.dtype)
@@ -421,7 +437,6 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.non_deterministic = False
         return tags
 
 

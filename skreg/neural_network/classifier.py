@@ -216,7 +216,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     # ------------------------------------------------------------------ fitting
 
     @available_if(lambda self: self.solver != "lbfgs")
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on these rows, at the constant `learning_rate`.
 
         Bootstrap counts are Poisson's, those of a stream (Oza and Russell 2001). Means and deviations of the
@@ -229,10 +229,10 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Classes.
-        classes : array-like of shape (n_classes,), optional
-            Every class there will be; needed at the first call, but for multilabel targets.
         sample_weight : array-like of shape (n_samples,), optional
             Weights ≥ 0 of the rows.
+        classes : array-like of shape (n_classes,), optional
+            Every class there will be; needed at the first call, but for multilabel targets.
 
         Returns
         -------

@@ -60,6 +60,11 @@ class AdamW:
         self._first = np.zeros(n_parameters, dtype)
         self._second = np.zeros(n_parameters, dtype)
 
+    def take_settings(self, other: AdamW) -> None:
+        """Go on with another's penalties and decay rates, and one's own moments."""
+        self.coupled, self.decoupled, self.max_norm = other.coupled, other.decoupled, other.max_norm
+        self.beta1, self.beta2, self.epsilon = other.beta1, other.beta2, other.epsilon
+
     def step(self, work: Workspace, learning_rate: float) -> None:
         """Move the parameters by one step of size η = `learning_rate` along the gradient."""
         self.n_steps += 1
@@ -111,6 +116,11 @@ class SGD:
         self.momentum, self.nesterov = momentum, nesterov
         self.n_steps = 0
         self._velocity = np.zeros(n_parameters, dtype)
+
+    def take_settings(self, other: SGD) -> None:
+        """Go on with another's penalties and momentum, and one's own velocity."""
+        self.coupled, self.decoupled, self.max_norm = other.coupled, other.decoupled, other.max_norm
+        self.momentum, self.nesterov = other.momentum, other.nesterov
 
     def step(self, work: Workspace, learning_rate: float) -> None:
         """Move the parameters by one step of size η = `learning_rate` along the gradient."""

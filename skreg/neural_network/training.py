@@ -185,7 +185,13 @@ class Outcome:
     losses: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
     best_epoch: int = 0
-    diverged: bool = False
+    overflowed: bool = False  # the loss or the weights became infinite or NaN
+    hopeless: bool = False  # the loss stayed finite, and ended far above that of a constant
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the networks have the weights of the best epoch for want of better ones."""
+        return self.overflowed or self.hopeless
 
 
 class Trainer:
@@ -307,7 +313,7 @@ class Trainer:
                 if judge is not None:
                     judged = judge(np.sum(sums, axis=0) / self.network.n_members)
                 if not (math.isfinite(loss) and math.isfinite(judged) and self._is_finite()):
-                    outcome.diverged = True
+                    outcome.overflowed = True
                     break
                 outcome.losses.append(loss)
                 if validation is not None:
@@ -320,7 +326,7 @@ class Trainer:
                 stop = report is not None and report.end()
                 if stop or (patience is not None and since_best >= patience):
                     break
-        outcome.diverged = outcome.diverged or outcome.losses[-1] > max(hopeless, 4.0 * at_first)
+        outcome.hopeless = not outcome.overflowed and outcome.losses[-1] > max(hopeless, 4.0 * at_first)
         if validation is not None or outcome.diverged:
             for kept, group in zip(best, self._groups, strict=True):
                 group.work.parameters[...] = kept

@@ -220,6 +220,12 @@ def test_any_scorer_scores_out_of_bag(scoring):
     assert regressor(oob_score="neg_mean_absolute_error").fit(X_diabetes, y_diabetes).oob_score_ < -30
 
 
+def test_partial_fit_makes_no_out_of_bag_claims():
+    model = classifier(oob_score=True, calibrate="oob").fit(X_iris, y_iris).partial_fit(X_iris, y_iris)
+    assert not [name for name in vars(model) if name.startswith("oob_") and name.endswith("_")]
+    assert model.temperature_ == 1.0
+
+
 def test_out_of_bag_is_honest_where_the_training_score_is_not():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((200, 30)), rng.integers(0, 2, 200)
@@ -484,6 +490,25 @@ def test_partial_fit_learns_from_a_stream_whose_units_it_has_to_find_out(kind):
             model.partial_fit(X[rows], y[rows])
     assert model.score(X, y) > {"multilabel": 0.3, "regression": 0.45}.get(kind, 0.6)
     assert len(model.loss_curve_) == model.n_iter_ == 76
+
+
+def test_partial_fit_takes_new_settings_and_a_new_solver():
+    model = classifier(weight_decay=0.0).partial_fit(X_iris, y_iris, classes=[0, 1, 2])
+    stays = pickle.loads(pickle.dumps(model)).partial_fit(X_iris, y_iris)
+    decays = pickle.loads(pickle.dumps(model)).set_params(weight_decay=50.0).partial_fit(X_iris, y_iris)
+    assert np.abs(decays.coefs_[0]).mean() < 0.8 * np.abs(stays.coefs_[0]).mean()
+    assert np.isfinite(model.set_params(solver="sgd").partial_fit(X_iris, y_iris).loss_curve_).all()
+
+
+def test_partial_fit_recovers_from_a_diverging_step():
+    model = classifier().partial_fit(X_iris, y_iris, classes=[0, 1, 2])
+    before = model.predict_proba(X_iris)
+    with pytest.warns(ConvergenceWarning, match=r"infinite or NaN.*that training started from"):
+        model.set_params(learning_rate=1e300).partial_fit(X_iris, y_iris)
+    assert_allclose(model.predict_proba(X_iris), before, rtol=1e-9)
+    for _ in range(30):
+        model.set_params(learning_rate=0.01).partial_fit(X_iris, y_iris)
+    assert model.score(X_iris, y_iris) > 0.8
 
 
 def test_new_moments_leave_what_the_networks_compute_as_it_was():
