@@ -102,7 +102,7 @@ def quality_tables(rows):
             for method in methods:
                 text = f"{means[method]:.3f}"
                 if metric == "log loss":
-                    text += f" ± {np.std(values[metric, name, method], ddof=1) / math.sqrt(n):.3f}"
+                    text += f" ± {standard_error(values[metric, name, method]):.3f}"
                 line.append(f"**{text}**" if method == best and metric != "seconds" else text)
             lines.append(line)
         parts += [f"### {metric}", grid(["", *methods], lines)]
@@ -111,18 +111,26 @@ def quality_tables(rows):
     return parts
 
 
+def standard_error(values):
+    return np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
 def verdict(metric, values, data):
     sentences = []
     for ours in OURS:
-        best, near, lower = 0, 0, 0
+        best, near, paired, lower = 0, 0, 0, 0
         for name in data:
             mine = np.array(values[metric, name, ours])
             others = {method: np.array(values[metric, name, method]) for method in MLPS[1:]}
             gap = mine - min(others.values(), key=np.mean)
             best += gap.mean() <= 0
-            near += gap.mean() <= (gap.std(ddof=1) / math.sqrt(len(gap)) if len(gap) > 1 else 0)
+            near += gap.mean() <= standard_error(mine)
+            paired += gap.mean() <= standard_error(gap)
             lower += all(mine.mean() < others[method].mean() for method in ("MLPClassifier", "Bagging"))
-        within = f", lowest or within a standard error of the paired difference on {near}"
+        within = (
+            f", lowest or within its standard error of the lowest on {near} (within that of the paired "
+            f"difference on {paired})"
+        )
         sentences.append(
             f"{ours}: lowest of all multilayer perceptrons on {best} of {len(data)}"
             f"{within if metric == 'log loss' else ''}; below both MLPClassifier and Bagging at their "

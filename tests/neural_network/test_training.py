@@ -72,6 +72,6 @@ def test_schedules_begin_and_end_where_they_should():
 
 def test_members_are_grouped_by_what_they_cost_and_never_by_who_works():
     small, large = group_slices(10, [64, 64, 10]), group_slices(10, [64, 256, 256, 10])
-    assert len(small) == 2 and len(large) == 10 and len(group_slices(1, [64, 256, 10])) == 1
+    assert len(small) == 1 and len(large) == 8 and len(group_slices(1, [64, 256, 10])) == 1
     for groups in (small, large):
         assert np.concatenate([np.arange(10)[which] for which in groups]).tolist() == list(range(10))
