@@ -474,7 +474,7 @@ cdef extern from *:
     """
     #include <math.h>
     #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
-    #define SKREG_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=haswell", "default")))
+    #define SKREG_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
     #else
     #define SKREG_CLONES
     #endif
