@@ -1,6 +1,6 @@
 """The bagged-dropout MLP: time and quality beside scikit-learn's MLPClassifier, its bagging, and PyTorch.
 
-    python docs/benchmarks/mlp.py speed [--torch-python PYTHON] [--repeats 3]
+    python docs/benchmarks/mlp.py speed [--torch-python PYTHON] [--repeats 3] [--only '(64,) float32' ...]
     python docs/benchmarks/mlp.py quality [--repeats 1] [--only wine digits ...]
     python docs/benchmarks/mlp.py curves [--repeats 1]
     python docs/benchmarks/mlp.py page
@@ -128,6 +128,9 @@ def speed(arguments):
     digits, y = load_digits(return_X_y=True)
     for sizes in ARCHITECTURES:
         for dtype in (np.float32, np.float64):
+            name = f"{sizes} {np.dtype(dtype)}"
+            if arguments.only and name not in arguments.only:
+                continue
             X = np.ascontiguousarray(digits, dtype=dtype)
             equal = {"batch_size": BATCH, "max_iter": EPOCHS}
             endless = {"tol": 0.0, "n_iter_no_change": EPOCHS + 1}
@@ -139,7 +142,6 @@ def speed(arguments):
                 for seed in range(MEMBERS):
                     MLPClassifier(sizes, random_state=seed, **settings).fit(X, y)
 
-            name = f"{sizes} {np.dtype(dtype)}"
             row = ["speed", name]
             n = arguments.repeats
             bag = BaggingClassifier(

@@ -28,6 +28,13 @@ def write_page(folder):
     (folder / "mlp.md").write_text("\n\n".join(parts) + "\n")
 
 
+def by_size(name):
+    """Order architectures by their width."""
+    sizes, dtype = name.rsplit(" ", 1)
+    sizes = [int(size) for size in sizes.strip("()").split(",") if size]
+    return max(sizes), len(sizes), dtype
+
+
 def grid(header, lines):
     text = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in text)
@@ -37,7 +44,7 @@ def speed_tables(rows):
     seconds = {(row["data"], row["method"], row["metric"]): row["value"] for row in rows}
     columns = ["skreg", "ten MLPClassifiers", "PyTorch", "Bagging", "matrix products"]
     lines = []
-    for data in dict.fromkeys(row["data"] for row in rows):
+    for data in sorted(dict.fromkeys(row["data"] for row in rows), key=by_size):
         ours = float(seconds[data, "skreg", "seconds"])
         line = [data, f"{ours:.3f}"]
         for column in columns[1:]:

@@ -45,13 +45,18 @@ def gather_rows(
     floating[:, ::1] out,
 ):
     """out[i] = (X[rows[i]] − mean) · inverse_scale."""
-    cdef Py_ssize_t i, j, p = X.shape[1]
-    cdef const floating *x
+    cdef Py_ssize_t i
     with nogil:
         for i in range(rows.shape[0]):
-            x = &X[rows[i], 0]
-            for j in range(p):
-                out[i, j] = (x[j] - mean[j]) * inverse_scale[j]
+            standardize(&X[rows[i], 0], &mean[0], &inverse_scale[0], &out[i, 0], X.shape[1])
+
+
+cdef inline void standardize(
+    const floating *x, const floating *mean, const floating *inverse_scale, floating *out, Py_ssize_t p
+) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(p):
+        out[j] = (x[j] - mean[j]) * inverse_scale[j]
 
 
 def gather_sparse_rows(
@@ -64,14 +69,13 @@ def gather_sparse_rows(
     floating[:, ::1] out,
 ):
     """The same of a CSR matrix; entries stored twice add up."""
-    cdef Py_ssize_t i, j, k, p = out.shape[1]
+    cdef Py_ssize_t i, k, p = out.shape[1]
     with nogil:
         for i in range(rows.shape[0]):
             memset(&out[i, 0], 0, p * sizeof(floating))
             for k in range(indptr[rows[i]], indptr[rows[i] + 1]):
                 out[i, indices[k]] += data[k]
-            for j in range(p):
-                out[i, j] = (out[i, j] - mean[j]) * inverse_scale[j]
+            standardize(&out[i, 0], &mean[0], &inverse_scale[0], &out[i, 0], p)
 
 
 def deal_rows(
@@ -366,38 +370,57 @@ cdef inline floating row_sum(const floating *x, Py_ssize_t n) noexcept nogil:
 # each member's. Rows lie as in the passes.
 
 
-def softmax_loss(
+def shift_logits(
     floating[::1] z,
     const Py_ssize_t[::1] starts,
     const Py_ssize_t[::1] labels,
     const floating[::1] weight,
-    floating[:, ::1] scratch,
+    floating[::1] scratch,
     double[::1] loss,
 ):
-    """Cross-entropy of the softmax; z ← weight · (softmax − one-hot). `scratch` has shape (2, rows or more)."""
+    """z ← z − max over the classes, and its part of the cross-entropy. `scratch` has the rows of the batch."""
     cdef Py_ssize_t k, c, i, at, n, K = starts.shape[0] - 1
     cdef Py_ssize_t n_classes = z.shape[0] // max(starts[K], 1)
-    cdef floating *top = &scratch[0, 0]
-    cdef floating *total = &scratch[1, 0]
+    cdef floating *top = &scratch[0]
     cdef floating *block
-    cdef floating value
     with nogil:
         for k in range(K):
             at, n = starts[k], starts[k + 1] - starts[k]
             block = &z[0] + at * n_classes
             for i in range(n):
                 top[i] = block[i]
-                total[i] = 0
             for c in range(1, n_classes):
                 for i in range(n):
                     top[i] = block[c * n + i] if block[c * n + i] > top[i] else top[i]
-            for i in range(n):
-                loss[k] -= weight[at + i] * (block[labels[at + i] * n + i] - top[i])
             for c in range(n_classes):
                 for i in range(n):
-                    value = exponential(block[c * n + i] - top[i])
-                    block[c * n + i] = value
-                    total[i] += value
+                    block[c * n + i] -= top[i]
+            for i in range(n):
+                loss[k] -= weight[at + i] * block[labels[at + i] * n + i]
+
+
+def softmax_loss(
+    floating[::1] z,
+    const Py_ssize_t[::1] starts,
+    const Py_ssize_t[::1] labels,
+    const floating[::1] weight,
+    floating[::1] scratch,
+    double[::1] loss,
+):
+    """From the exponentials of shifted logits: z ← weight · (softmax − one-hot), and the rest of the loss."""
+    cdef Py_ssize_t k, c, i, at, n, K = starts.shape[0] - 1
+    cdef Py_ssize_t n_classes = z.shape[0] // max(starts[K], 1)
+    cdef floating *total = &scratch[0]
+    cdef floating *block
+    with nogil:
+        for k in range(K):
+            at, n = starts[k], starts[k + 1] - starts[k]
+            block = &z[0] + at * n_classes
+            for i in range(n):
+                total[i] = block[i]
+            for c in range(1, n_classes):
+                for i in range(n):
+                    total[i] += block[c * n + i]
             for i in range(n):
                 loss[k] += weight[at + i] * (logf(total[i]) if floating is float else log(total[i]))
                 total[i] = weight[at + i] / total[i]

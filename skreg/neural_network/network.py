@@ -234,7 +234,10 @@ class Workspace:
     def take_loss(self, batch: Batch) -> None:
         """Add the weighted losses to `loss`, and turn `batch.z` into their derivative."""
         if self.network.output == "softmax":
-            _kernels.softmax_loss(batch.z, batch.starts, batch.labels, batch.weight, batch.scratch, self.loss)
+            z, dealt = batch.z, (batch.starts, batch.labels, batch.weight, batch.scratch, self.loss)
+            _kernels.shift_logits(z, *dealt)
+            np.exp(z, out=z)  # NumPy's is vectorised, C's is not
+            _kernels.softmax_loss(z, *dealt)
         elif self.network.output == "logistic":
             _kernels.logistic_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
         else:
@@ -279,7 +282,7 @@ class Batch:
         self.activations = np.zeros((self.n_hidden + n_outputs) * k * n, dtype)
         self.deltas = np.zeros(self.n_hidden * k * n, dtype)
         self.noise = np.zeros(self.n_hidden * k * n, np.uint8)
-        self.scratch = np.zeros((2, n), dtype)
+        self.scratch = np.zeros(n, dtype)
 
     @property
     def n_dealt(self) -> int:
