@@ -38,6 +38,9 @@ _CONTENTS = {
     "BiasVarianceCurve": "model_selection",
     "bias_variance_curve": "model_selection",
     "bias_variance_decomposition": "model_selection",
+    "BaggedDropoutMLPClassifier": "neural_network",
+    "BaggedDropoutMLPRegressor": "neural_network",
+    "PredictiveUncertainty": "neural_network",
     "ElasticNetPenalty": "penalties",
     "L1": "penalties",
     "L2": "penalties",
@@ -49,6 +52,7 @@ _SUBMODULES = {
     "linear_model",
     "model_selection",
     "moments",
+    "neural_network",
     "penalties",
     "solvers",
 }

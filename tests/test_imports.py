@@ -38,6 +38,7 @@ def packages_after(statement):
         "import skreg.linear_model",
         "import skreg.bayes",
         "from skreg import Lasso, energy_of, map_agreement, to_pymc",
+        "import skreg.neural_network",
         "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])",
         "from skreg import SDScaled, compare, posterior",
         _DRAWS,

@@ -1,0 +1,472 @@
+"""What classifier and regressor share: training, out-of-bag scores, and a fit that fails without trace."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from skreg.neural_network.dropout import Dropout
+from skreg.neural_network.inference import Predictor
+from skreg.neural_network.lbfgs import minimize_lbfgs
+from skreg.neural_network.network import Network, initialize
+from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
+from skreg.neural_network.out_of_bag import bootstrap_counts, online_counts, out_of_bag_mean
+from skreg.neural_network.parameters import check_parameters, dropout_rates, layer_sizes
+from skreg.neural_network.scaling import Scaling, rebase, rebase_outputs
+from skreg.neural_network.splits import validation_split
+from skreg.neural_network.targets import Targets
+from skreg.neural_network.training import Rows, Trainer
+from skreg.penalties import ElasticNetPenalty
+from skreg.solvers.blas import one_blas_thread
+
+__all__ = ["BaggedDropoutMLP", "unchanged_on_failure"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# What each stream of random numbers is for; a member's streams are the same however many members there are.
+_INITIAL, _BOOTSTRAP, _TRAINING, _MASKS, _SPLIT = range(5)
+
+
+class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+    """K multilayer perceptrons trained as one: what does not depend on the kind of y."""
+
+    _y_numeric = False
+    _default_scoring = "accuracy"
+
+    @abstractmethod
+    def _check_y(self, y, *, partial: bool, classes=None) -> None:
+        """Learn or check the kind of y."""
+
+    @abstractmethod
+    def _targets(self, y) -> Targets:
+        """Translate y."""
+
+    @abstractmethod
+    def _class_weights(self, y, *, partial: bool) -> Array | float:
+        """Return the weight of each row that its class gives it."""
+
+    # ------------------------------------------------------------------ fitting
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the networks.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Training data. float32 is trained on in float32, in about half the time; all else in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights ≥ 0 of the rows' losses, not all zero; only their ratios count. Rows of weight 0 are not
+            trained on.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are out of range or of the wrong kind; an earlier fit is then left as
+            it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training diverges, or L-BFGS does not converge in `max_iter` iterations.
+        """
+        with unchanged_on_failure(self), one_blas_thread():
+            return self._fit(X, y, sample_weight)
+
+    @with_callbacks
+    def _fit(self, X, y, sample_weight):
+        self._check_parameters()
+        given = {
+            "X": X,
+            "y": y,
+            "metadata": {} if sample_weight is None else {"sample_weight": sample_weight},
+        }
+        continuing = self.warm_start and hasattr(self, "_network")
+        X, y = self._validate(X, y, partial=False)
+        weight = self._weights(sample_weight, X, y, partial=False)
+        targets = self._targets(y)
+        if not continuing:
+            self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            self._n_calls = 0
+        weighted = np.flatnonzero(weight > 0)
+        self._refuse_one_class(targets, weighted)
+        training, validation = self._split(targets, weighted)
+        if not continuing:
+            self._learn_scaling(X, targets, weight)
+        network = self._start(X, targets, continuing)
+        counts = np.zeros((self.n_estimators, X.shape[0]), dtype=np.int64)
+        counts[:, training] = (
+            bootstrap_counts(len(training), self._generators(_BOOTSTRAP)) if self.bootstrap else 1
+        )
+        rows = self._rows(X, targets, weight, counts, training)
+        context = self._init_callback_context(max_subtasks=0 if self.solver == "lbfgs" else self.max_iter)
+        context.call_on_fit_task_begin(estimator=self, **given)
+        if self.solver == "lbfgs":
+            self._run_lbfgs(network, rows, training)
+        else:
+            self._run(network, rows, training, validation, targets, weight, context)
+        self._optimizers = None  # those of partial_fit
+        self._n_calls += 1
+        self._set_network(network)
+        self._out_of_bag(X, y, targets, weight, counts)
+        context.call_on_fit_task_end(estimator=self, **given, reconstruction_attributes={})
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        self._check_parameters()
+        first = not hasattr(self, "_network")
+        X, y = self._validate(X, y, partial=True, classes=classes)
+        weight = self._weights(sample_weight, X, y, partial=True)
+        targets = self._targets(y)
+        if first:
+            self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            self._n_calls, self._optimizers = 0, None
+            self._learn_scaling(X, targets, weight)
+            self.loss_curve_, self.validation_loss_curve_, self.n_iter_ = [], None, 0
+        network = self._start(X, targets, continuing=not first)
+        if not first:
+            self._update_scaling(network, X, targets, weight)
+        training = np.flatnonzero(weight > 0)
+        counts = np.ones((self.n_estimators, X.shape[0]), dtype=np.int64)
+        if self.bootstrap:
+            counts = online_counts(X.shape[0], self._generators(_BOOTSTRAP, self._n_calls))
+        rows = self._rows(X, targets, weight, counts, training)
+        trainer = Trainer(
+            network,
+            self._dropout(),
+            partial(self._make_optimizer, network.dtype),
+            self._batch_rows(len(training)),
+            [self._seed, _TRAINING, self._n_calls],
+            self._continued_optimizers(network.dtype),
+        )
+        outcome = trainer.run(rows, training, 1, lambda _: float(self.learning_rate), self.n_jobs)
+        if outcome.diverged:
+            self._warn_of_divergence(outcome)
+        else:
+            self._optimizers = trainer.optimizers
+        self._n_calls += 1
+        self.loss_curve_ = [*self.loss_curve_, *outcome.losses]
+        self.n_iter_ += 1
+        self._forget_out_of_bag()  # of rows, and networks, that were
+        self._set_network(network)
+        return self
+
+    def _run(self, network, rows, training, validation, targets, weight, context) -> None:
+        """Train by minibatches."""
+        trainer = Trainer(
+            network,
+            self._dropout(),
+            partial(self._make_optimizer, network.dtype),
+            self._batch_rows(len(training)),
+            [self._seed, _TRAINING, self._n_calls],
+        )
+        schedule = SCHEDULES[self.schedule]
+        judge = None
+        if validation is not None:
+            judge = partial(self._judge, targets, weight, validation)
+        outcome = trainer.run(
+            rows,
+            training,
+            self.max_iter,
+            lambda progress: self.learning_rate * schedule(progress),
+            self.n_jobs,
+            validation=validation,
+            judge=judge,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            tol=self.tol,
+            # A network that ends worse than a constant has diverged, though its loss be finite.
+            hopeless=2.0 * self._null_loss(targets, weight) + 0.1 * targets.outputs.shape[1],
+            report=_Report(self, context),
+        )
+        if outcome.diverged:
+            self._warn_of_divergence(outcome)
+        self.loss_curve_ = outcome.losses
+        self.validation_loss_curve_ = outcome.validation_losses if validation is not None else None
+        self.n_iter_ = len(outcome.losses) + (len(outcome.losses) == 0)
+        self.best_epoch_ = outcome.best_epoch
+
+    def _run_lbfgs(self, network, rows, training) -> None:
+        penalty = ElasticNetPenalty(l1=self.l1, l2=self.l2)
+        n_iter, losses, converged = minimize_lbfgs(
+            network, rows, training, penalty, self.max_iter, self.tol, self.n_jobs
+        )
+        if not converged:
+            warnings.warn(
+                f"L-BFGS did not converge in max_iter={self.max_iter} iterations to a gradient below "
+                f"tol={self.tol:g}. Increase max_iter, tol or l2, or standardise the inputs.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+        self.n_iter_ = max(1, *n_iter)
+        self.loss_curve_ = [float(np.mean(losses))]
+        self.validation_loss_curve_ = None
+        self.best_epoch_ = 0
+
+    def _warn_of_divergence(self, outcome) -> None:
+        what = "became infinite or NaN" if outcome.overflowed else "grew beyond that of a constant prediction"
+        kept = (
+            f"of epoch {outcome.best_epoch + 1}, the best,"
+            if outcome.losses
+            else "that training started from"
+        )
+        warnings.warn(
+            f"Training diverged with learning_rate={self.learning_rate:g}: the loss {what}. "
+            f"The finite weights {kept} "
+            f"are kept. Try learning_rate={self.learning_rate / 10:g}"
+            f"{'' if self.standardize else ', or standardize=True'}.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
+    def _continued_optimizers(self, dtype) -> list[AdamW | SGD] | None:
+        """Copy the last partial_fit's optimisers, with the parameters of now; a new solver starts anew."""
+        fresh = self._make_optimizer(dtype, 0)
+        # Copies: a call that fails leaves the earlier ones as they were.
+        continued = copy.deepcopy(self._optimizers)
+        if continued is None or not isinstance(continued[0], type(fresh)):
+            return None
+        for optimizer in continued:
+            optimizer.take_settings(fresh)
+        return continued
+
+    def _make_optimizer(self, dtype, n_parameters: int) -> AdamW | SGD:
+        coupled = ElasticNetPenalty(l2=self.l2)
+        decoupled = ElasticNetPenalty(l1=self.l1, l2=self.weight_decay)
+        if self.solver == "sgd":
+            return SGD(n_parameters, dtype, coupled, decoupled, self.max_norm, momentum=self.momentum)
+        return AdamW(n_parameters, dtype, coupled, decoupled, self.max_norm)
+
+    # ------------------------------------------------------------------ data
+
+    def _validate(self, X, y, *, partial: bool, classes=None):
+        continuing = hasattr(self, "_network") and (partial or self.warm_start)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=self._network.dtype if continuing else [np.float64, np.float32],
+            order="C",
+            multi_output=True,
+            y_numeric=self._y_numeric,
+            reset=not continuing,
+        )
+        if sparse.issparse(X):
+            X = _with_short_indices(X)
+        self._check_y(y, partial=partial, classes=classes)
+        return X, y
+
+    def _weights(self, sample_weight, X, y, *, partial: bool) -> Array:
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        ) * self._class_weights(y, partial=partial)
+        if not np.any(weight > 0):
+            raise ValueError("sample_weight is zero on every row; at least one weight must be positive.")
+        return weight
+
+    def _refuse_one_class(self, targets: Targets, weighted: Array) -> None:
+        """Raise an error if the rows that have weight are all of one class; a regressor does not mind."""
+
+    def _split(self, targets: Targets, weighted: Array) -> tuple[Array, Array | None]:
+        if not self.early_stopping:
+            return weighted, None
+        generator = self._generator(_SPLIT)
+        return validation_split(targets.strata[weighted], weighted, self.validation_fraction, generator)
+
+    def _learn_scaling(self, X, targets: Targets, weight: Array) -> None:
+        identity = Scaling.identity
+        kind = "auto" if self.standardize == "auto" else "columns"
+        self._input_scaling = Scaling.of(X, weight, kind) if self.standardize else identity(X.shape[1])
+        self._target_scaling = None
+        if targets.output == "identity":
+            n_outputs = targets.outputs.shape[1]
+            self._target_scaling = (
+                Scaling.of(targets.outputs, weight) if self.standardize else identity(n_outputs)
+            )
+
+    def _update_scaling(self, network, X, targets, weight) -> None:
+        """Take new rows into the means and deviations, and leave what the network computes as it was."""
+        if not self.standardize:
+            return
+        old, old_targets = self._input_scaling, self._target_scaling
+        self._input_scaling = old.joined(Scaling.of(X, weight))
+        rebase(network, old, self._input_scaling)
+        if old_targets is not None:
+            self._target_scaling = old_targets.joined(Scaling.of(targets.outputs, weight))
+            rebase_outputs(network, old_targets, self._target_scaling)
+
+    def _start(self, X, targets: Targets, continuing: bool) -> Network:
+        """Draw the networks to train, or copy the present ones."""
+        units = [X.shape[1], *layer_sizes(self.hidden_layer_sizes), targets.outputs.shape[1]]
+        if not continuing:
+            return initialize(units, self.activation, targets.output, self._generators(_INITIAL), X.dtype)
+        present = self._network
+        wanted = (self.n_estimators, units, self.activation, targets.output)
+        if wanted != (present.n_members, present.layer_units, present.activation, present.output):
+            raise ValueError(
+                "Training goes on only with the networks there are: n_estimators, hidden_layer_sizes, "
+                "activation "
+                f"and the outputs were {present.n_members}, {tuple(present.layer_units[1:-1])}, "
+                f"{present.activation!r} and {present.layer_units[-1]}, got {wanted[0]}, "
+                f"{tuple(units[1:-1])}, "
+                f"{wanted[2]!r} and {units[-1]}. Set them back, or fit a clone."
+            )
+        return present.copy()
+
+    def _rows(self, X, targets: Targets, weight: Array, counts: Array, training: Array) -> Rows:
+        """Lay out the data for training; weights have mean 1 over the rows trained on, before the counts."""
+        dtype = X.dtype
+        normalised = weight / weight[training].mean()
+        target = np.zeros((0, X.shape[0]), dtype)
+        if targets.output == "logistic":
+            target = np.ascontiguousarray(targets.outputs.T, dtype=dtype)
+        elif targets.output == "identity":
+            scaling = self._target_scaling
+            target = np.ascontiguousarray(((targets.outputs - scaling.mean) / scaling.scale).T, dtype=dtype)
+        mean, inverse_scale = self._input_transform(dtype)
+        return Rows(X, mean, inverse_scale, targets.labels, target, (counts * normalised).astype(dtype))
+
+    def _judge(self, targets, weight, which, outputs) -> float:
+        if self._target_scaling is not None:
+            # In the units that the networks are trained in, as the loss curve is.
+            scaling = self._target_scaling
+            scaled = Targets(
+                targets.labels,
+                (targets.outputs - scaling.mean) / scaling.scale,
+                targets.strata,
+                targets.output,
+            )
+            return scaled.loss(outputs, weight, which)
+        return targets.loss(outputs, weight, which)
+
+    def _null_loss(self, targets: Targets, weight: Array) -> float:
+        if self._target_scaling is None:
+            return targets.null_loss(weight)
+        return 0.5 * float(np.sum(self._target_scaling.variance / self._target_scaling.scale**2))
+
+    def _batch_rows(self, n: int) -> int:
+        return min(n, self.batch_size)
+
+    def _dropout(self) -> Dropout:
+        n_layers = len(layer_sizes(self.hidden_layer_sizes))
+        return Dropout.from_rates(*dropout_rates(self.input_dropout, self.dropout, n_layers))
+
+    def _generator(self, *purpose: int) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence([self._seed, *purpose])))
+
+    def _generators(self, *purpose: int) -> list[np.random.Generator]:
+        return [self._generator(*purpose, member) for member in range(self.n_estimators)]
+
+    def _check_parameters(self) -> None:
+        check_parameters(self)
+
+    def _mask_generator(self) -> np.random.Generator:
+        return self._generator(_MASKS)
+
+    def _set_network(self, network: Network) -> None:
+        self._network = network
+        self._fitted_dropout = self._dropout()
+        self.n_layers_ = len(network.layer_units)
+        self.n_outputs_ = network.layer_units[-1]
+        self.out_activation_ = network.output
+
+    # ------------------------------------------------------------------ out of bag
+
+    @property
+    def _wants_out_of_bag(self) -> bool:
+        return self.oob_score is not False
+
+    def _forget_out_of_bag(self) -> None:
+        for name in ("oob_score_", "oob_decision_function_", "oob_prediction_", "oob_rows_"):
+            vars(self).pop(name, None)
+
+    def _out_of_bag(self, X, y, targets: Targets, weight: Array, counts: Array) -> None:
+        """Predict every row by the members that did not train on it, and score that."""
+        self._forget_out_of_bag()
+        if not self._wants_out_of_bag:
+            return
+        mean = np.empty(targets.outputs.shape, self._network.dtype)
+        known = np.empty(X.shape[0], dtype=bool)
+        for rows, chunk in self._chunks(X):
+            outputs = self._unscaled(self._network.outputs(chunk))
+            mean[rows], known[rows] = out_of_bag_mean(outputs, counts[:, rows])
+        # What is known without looking at the row stands where no member can say more.
+        mean[~known] = (weight / weight.sum()) @ targets.outputs
+        self.oob_rows_ = known
+        self._take_out_of_bag(mean, known, targets, weight)
+        if self.oob_score is False:
+            return
+        which = known & (weight > 0)
+        if not which.any():
+            raise ValueError(
+                f"No row was left out of any bootstrap sample with n_estimators={self.n_estimators} and "
+                f"{X.shape[0]} rows: oob_score has nothing to score. Use more members, or oob_score=False."
+            )
+        scoring = self._default_scoring if self.oob_score is True else self.oob_score
+        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        if not callable(scorer):
+            raise ValueError(
+                "oob_score must be True, False, the name of a scorer, or a scorer of (estimator, X, y), "
+                "got "
+                f"{self.oob_score!r}."
+            )
+        self.oob_score_ = float(scorer(self._predicted_already(which), X[np.flatnonzero(which)], y[which]))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class _Report:
+    """Tells scikit-learn's callbacks of every epoch."""
+
+    def __init__(self, estimator, context) -> None:
+        self._estimator, self._context = estimator, context
+
+    def begin(self) -> None:
+        self._epoch = self._context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(estimator=self._estimator)
+
+    def end(self) -> bool:
+        return self._epoch.call_on_fit_task_end(estimator=self._estimator)
+
+
+@contextmanager
+def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave the estimator as it was if the block raises: nothing fitted is lost by a failed call."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _with_short_indices(X):
+    """Give a CSR matrix the indices that the kernels read, 32 bits wide."""
+    if X.nnz > np.iinfo(np.int32).max:
+        raise ValueError(f"X has {X.nnz} entries; sparse X may have at most {np.iinfo(np.int32).max}.")
+    indices, indptr = X.indices.astype(np.int32, copy=False), X.indptr.astype(np.int32, copy=False)
+    return type(X)((X.data, indices, indptr), shape=X.shape)

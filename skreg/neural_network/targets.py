@@ -1,0 +1,50 @@
+"""y as the networks see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Targets"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Targets:
+    """y as the networks see it: class numbers or outputs, with what a constant prediction would lose.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,) or (0,)
+        Class numbers, for a softmax.
+    outputs : ndarray of shape (n, n_outputs)
+        What the outputs should be, in the units of y; one-hot for a softmax.
+    strata : ndarray of shape (n,)
+        Groups that a validation split keeps the proportions of.
+    output : {"softmax", "logistic", "identity"}
+        The last layer's function.
+    """
+
+    def __init__(self, labels: Array, outputs: Array, strata: Array, output: str) -> None:
+        self.labels, self.outputs, self.strata, self.output = labels, outputs, strata, output
+
+    def loss(self, predicted: Array, weight: Array, which: Array) -> float:
+        """Weighted mean of the log loss, or half the squared error, of some rows' predictions."""
+        target = self.outputs[which]
+        share = weight[which] / weight[which].sum()
+        if self.output == "identity":
+            terms = 0.5 * (predicted - target) ** 2
+        else:
+            p = predicted.astype(np.float64)
+            tiny = np.finfo(predicted.dtype).eps
+            terms = -target * np.log(np.clip(p, tiny, 1.0))
+            if self.output == "logistic":
+                terms -= (1.0 - target) * np.log(np.clip(1.0 - p, tiny, 1.0))
+        return float(share @ terms.sum(axis=1))
+
+    def null_loss(self, weight: Array) -> float:
+        """Return the loss of the best constant prediction."""
+        mean = (weight / weight.sum()) @ self.outputs
+        everything = np.arange(len(self.outputs))
+        return self.loss(np.broadcast_to(mean, self.outputs.shape), weight, everything)
