@@ -38,6 +38,7 @@ _CONTENTS = {
     "BiasVarianceCurve": "model_selection",
     "bias_variance_curve": "model_selection",
     "bias_variance_decomposition": "model_selection",
+    "compare_regularizers": "model_selection",
     "BaggedDropoutMLPClassifier": "neural_network",
     "BaggedDropoutMLPRegressor": "neural_network",
     "PredictiveUncertainty": "neural_network",

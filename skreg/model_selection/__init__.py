@@ -1,4 +1,4 @@
-"""What an estimator's error is made of, and how it moves along a parameter.
+"""What an estimator's error is made of, how it moves along a parameter, and ways to regularise side by side.
 
 A contents page, like skreg's own: each name is loaded from the file beside it when first used.
 """
@@ -10,6 +10,7 @@ _CONTENTS = {
     "BiasVarianceCurve": "bias_variance",
     "bias_variance_curve": "bias_variance",
     "bias_variance_decomposition": "bias_variance",
+    "compare_regularizers": "comparison",
 }
 
 __all__ = sorted(_CONTENTS)
