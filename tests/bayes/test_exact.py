@@ -450,12 +450,13 @@ def test_every_shape_has_finite_draws_and_the_modes_mean(
         np.testing.assert_allclose(mean, energy.coef, rtol=1e-6, atol=1e-8 * np.abs(energy.coef).max())
 
 
+@pytest.mark.parametrize("replications", [200, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("alpha_prior", [None, (3.0, 2.0)], ids=["fixed", "alpha"])
 @pytest.mark.parametrize("contract", ["known", "variance-scaled", "plug-in"])
 @pytest.mark.parametrize("p", [3, 14])
-def test_ranks_of_the_truth_among_draws_are_uniform(contract, alpha_prior, p):
+def test_ranks_of_the_truth_among_draws_are_uniform(contract, alpha_prior, p, replications):
     rng = np.random.default_rng(11)
-    n, replications, bins = 10, 200, 8
+    n, bins = 10, 8
     noise = NoiseModel(
         contract,
         None if contract == "variance-scaled" else 0.9,
