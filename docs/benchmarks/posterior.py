@@ -21,6 +21,7 @@ from posterior_cases import CASES
 HERE = Path(__file__).parent
 # Draws and tuning draws of the samplers by gradients, where a thousand of each would take an hour.
 FEWER = {"2000x1000": (150, 150), "200x2000": (150, 150)}
+SMALL = ("diabetes 1", (200, 100, 0.5))  # where PyMC's NUTS is asked too
 LIMIT = 1200  # seconds for one run
 
 
@@ -89,7 +90,7 @@ def one(case, kind, noise, options, folder):
     runs = sorted((done for done in runs if done), key=lambda done: done["total"])
     results = {"skreg": runs[len(runs) // 2]}
     for engine in options.engines:
-        if engine == "nutpie" or noise == "plug-in" and CASES[case] in ("diabetes 1", (200, 100, 0.5)):
+        if engine == "nutpie" or (noise == "plug-in" and CASES[case] in SMALL):
             results[engine] = run(engine, case, kind, noise, folder)
     rows = []
     for engine, result in results.items():
