@@ -111,7 +111,7 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None
         σ (not σ²) if it is known, or one of the contracts for an unknown σ. None is ``"plug-in"`` where the
         fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``: what intervals
-        cover under each decided it (docs/benchmarks/coverage.md).
+        cover under each decided it (docs/benchmarks/interval_coverage.md).
     noise_prior : tuple of two floats or None
         (a0, b0) of σ² ~ InvGamma(a0, b0). By default (½, ½ (s/10)²), where s² = Σ sᵢ(yᵢ − ȳ)²/n₊ is the
         variance of y: it weighs as much as one more row would whose residual is a tenth of the standard

@@ -1,6 +1,6 @@
 """Coverage of BayesianRegressor's intervals: on sparse truth, and on data drawn from the prior.
 
-Writes coverage.csv and coverage.md beside itself, in less than four minutes of one core.
+Writes interval_coverage.csv and interval_coverage.md beside itself, in less than four minutes of one core.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import time
 import warnings
 from pathlib import Path
 
-import coverage_page
+import interval_coverage_page
 import numpy as np
 from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
@@ -152,7 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", action="store_true", help="only write the page again, from the CSV")
     options = parser.parse_args()
-    source = HERE / "coverage.csv"
+    source = HERE / "interval_coverage.csv"
     if not options.page:
         warnings.simplefilter("ignore", ConvergenceWarning)  # short runs, whose errors average out
         start, rows = time.process_time(), []
@@ -170,7 +170,7 @@ def main():
             writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-    coverage_page.write(source, HERE / "coverage.md")
+    interval_coverage_page.write(source, HERE / "interval_coverage.md")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import csv
 
 INTRODUCTION = """# Do the intervals cover?
 
-Written by `docs/benchmarks/coverage.py` from `coverage.csv`. All intervals are 90 % ones of
+Written by `docs/benchmarks/interval_coverage.py` from `interval_coverage.csv`. All intervals are 90 % ones of
 `BayesianRegressor`, equal-tailed; a cell is the mean over data sets, ± its standard error. *prediction*
 is the share of new observations inside of `predict_interval`, *coefficients* the share of all true
 coefficients inside of `coef_interval`, *non-zero ones* of those that are not zero; *σ* is the posterior
