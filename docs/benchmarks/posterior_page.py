@@ -28,9 +28,10 @@ WHY = """## What holds it back
 - *Strongly correlated columns* (ρ = .95): single coefficients move little at a time. A draw takes seven
   mirrored sweeps there instead of one, and skreg's lead over nutpie is smallest: about 35 × for the elastic
   net under plug-in, where nutpie's joint moves do best.
-- *Many more columns than rows under plug-in* (200×2000): the prior's scale is fixed while σ is free, and where
-  the data are nearly interpolated σ and residual shrink together; site updates are small then, and a draw
-  takes fifteen mirrored sweeps. Under the variance-scaled contract the same data take a tenth of the time.
+- *Many more columns than rows under plug-in* (200×2000): the prior's scale is fixed while σ is free, and
+  where the data are nearly interpolated σ and residual shrink together; site updates are small then, and a
+  draw takes fifteen mirrored sweeps. Under the variance-scaled contract the same data take a tenth of the
+  time.
 """
 
 
