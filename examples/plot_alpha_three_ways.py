@@ -9,6 +9,8 @@ On the diabetes data cross-validation shrinks less than the prior that describes
 posterior of alpha has the latter in its middle.
 """
 
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -26,7 +28,7 @@ low, high = found.interval
 assert low < found.alphas["marginal likelihood"] < high
 assert found.alphas["cross-validation"] < low
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 
 path = regularization_path(X, y, l1_ratio=1.0)
 left.semilogx(path.alphas, path.coefs.T, color="0.7", linewidth=1)
@@ -51,4 +53,8 @@ for method, offset in offsets.items():
 right.axhline(0.0, color="0.7", linewidth=1)
 right.set(title="Medians and 90 % intervals of the coefficients", ylabel="coefficient")
 right.set_xticks(range(len(names)), names)
-plt.show()
+
+if len(sys.argv) > 1:
+    figure.savefig(sys.argv[1], dpi=130)
+else:
+    plt.show()

@@ -11,19 +11,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "bias_and_variance",
-        "correlated_features",
-        "large_and_small_weights",
-        "loss_landscape",
-        "one_gradient_step",
-    ],
-)
-def test_a_script_s_assertions_hold_and_it_draws_its_picture(name, tmp_path):
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
+def test_a_script_s_assertions_hold_and_it_draws_its_picture(script, tmp_path):
     picture = tmp_path / "picture.png"
-    command = [sys.executable, "-W", "error", str(EXAMPLES / f"plot_{name}.py"), str(picture)]
+    command = [sys.executable, "-W", "error", str(script), str(picture)]
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
