@@ -55,11 +55,14 @@ class Scaling:
         total = float(weight.sum())
         share = weight / total
         if sparse.issparse(X):
-            mean = np.asarray(share @ X, dtype=np.float64).ravel()
-            squares = X.multiply(X).tocsr()
-            variance = np.maximum(np.asarray(share @ squares, dtype=np.float64).ravel() - mean**2, 0.0)
-            # The difference of two numbers equal but for rounding is no variance.
-            variance[variance < 1e-12 * mean**2] = 0.0
+            apart = sparse.csr_array(X, dtype=np.float64, copy=True)
+            apart.sum_duplicates()
+            mean = share @ apart
+            # Of what is stored, and of the zeros that are not: E x² − m² would cancel where m is large.
+            apart.data = (apart.data - mean[apart.indices]) ** 2
+            variance = share @ apart
+            apart.data[...] = 1.0
+            variance += np.maximum(1.0 - share @ apart, 0.0) * mean**2
             return cls(total, mean, variance, kind)
         mean = np.zeros(X.shape[1])
         variance = np.zeros(X.shape[1])

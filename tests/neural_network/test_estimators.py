@@ -529,6 +529,16 @@ def test_joined_moments_are_those_of_all_rows():
         assert_allclose(other.variance, whole.variance)
 
 
+@pytest.mark.parametrize(("dtype", "mean"), [(np.float32, 1e4), (np.float64, 1e5)])
+def test_moments_of_sparse_columns_survive_a_mean_far_from_zero(dtype, mean):
+    X = (mean + np.arange(50.0)[:, None] * [0.01, 0.0, 1.0]).astype(dtype)
+    X[:25, 2] = 0  # not stored
+    weight = np.linspace(0.1, 3, 50)
+    dense, thin = Scaling.of(X, weight), Scaling.of(sparse.csr_array(X), weight)
+    assert_allclose(thin.mean, dense.mean)
+    assert_allclose(thin.scale, dense.scale)
+
+
 def test_auto_scaling_leaves_columns_of_like_size_their_relative_sizes():
     X = RNG.standard_normal((500, 4)) * [1.0, 2.0, 0.1, 0.0]
     common = Scaling.of(X, np.ones(500), "auto").scale
