@@ -25,7 +25,7 @@ from skreg.neural_network.lbfgs import minimize_lbfgs
 from skreg.neural_network.network import Network, initialize
 from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
 from skreg.neural_network.out_of_bag import bootstrap_counts, online_counts, out_of_bag_mean
-from skreg.neural_network.parameters import check_parameters, dropout_rates, layer_sizes
+from skreg.neural_network.parameters import check_parameters, dropout_rates, is_flag, layer_sizes
 from skreg.neural_network.scaling import Scaling, rebase, rebase_outputs
 from skreg.neural_network.splits import validation_split
 from skreg.neural_network.targets import Targets
@@ -394,7 +394,22 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
 
     @property
     def _wants_out_of_bag(self) -> bool:
-        return self.oob_score is not False
+        return self._scorer() is not None
+
+    def _scorer(self) -> Any:
+        """Return the scorer of out-of-bag predictions, or None if they are not to be scored."""
+        scoring = self.oob_score
+        if is_flag(scoring):
+            if not scoring:
+                return None
+            scoring = self._default_scoring
+        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        if not callable(scorer):
+            raise ValueError(
+                "oob_score must be True, False, the name of a scorer, or a scorer of (estimator, X, y), "
+                f"got {self.oob_score!r}."
+            )
+        return scorer
 
     def _forget_out_of_bag(self) -> None:
         for name in ("oob_score_", "oob_decision_function_", "oob_prediction_", "oob_rows_"):
@@ -414,21 +429,14 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         mean[~known] = (weight / weight.sum()) @ targets.outputs
         self.oob_rows_ = known
         self._take_out_of_bag(mean, known, targets, weight)
-        if self.oob_score is False:
+        scorer = self._scorer()
+        if scorer is None:
             return
         which = known & (weight > 0)
         if not which.any():
             raise ValueError(
                 f"No row was left out of any bootstrap sample with n_estimators={self.n_estimators} and "
                 f"{X.shape[0]} rows: oob_score has nothing to score. Use more members, or oob_score=False."
-            )
-        scoring = self._default_scoring if self.oob_score is True else self.oob_score
-        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-        if not callable(scorer):
-            raise ValueError(
-                "oob_score must be True, False, the name of a scorer, or a scorer of (estimator, X, y), "
-                "got "
-                f"{self.oob_score!r}."
             )
         self.oob_score_ = float(scorer(self._predicted_already(which), X[np.flatnonzero(which)], y[which]))
 

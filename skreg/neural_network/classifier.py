@@ -42,8 +42,8 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         Probability in [0, 1) that a hidden unit is dropped in training, of all layers or of each, applied to
         the nearest 1/256. Kept units are scaled up; nothing is scaled when predicting.
     input_dropout : float or None, default=None
-        The same of the inputs; a dropped one is at its mean. None is INPUT_SHARE of the rate of the first
-        hidden layer. The networks share these masks, as they share the minibatches.
+        The same of the inputs; a dropped one is at its mean, or without `standardize` at 0. None is half
+        the rate of the first hidden layer. The networks share these masks, as they share the minibatches.
     activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
         Of the hidden units.
     l1 : float, default=0.0
@@ -116,11 +116,11 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     n_iter_ : int
         Epochs trained; of lbfgs the most iterations of a network.
     best_epoch_ : int
-        The epoch, from 0, whose weights are kept.
+        The epoch, from 0, whose weights are kept; −1 if training diverged from the start, whose weights then
+        are.
     oob_decision_function_ : ndarray of shape (n_samples, n_classes)
-        With `oob_score` or `calibrate="oob"`: each row by the networks that did not train on it; the class
-        frequencies
-        where `oob_rows_` is False, because every network did.
+        With `oob_score` or `calibrate="oob"`: each row by the networks that did not train on it; the
+        class frequencies where `oob_rows_` is False, because every network did.
     oob_rows_ : ndarray of shape (n_samples,)
         Whether some network did not train on the row.
     oob_score_ : float
@@ -253,7 +253,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
 
     @property
     def _wants_out_of_bag(self):
-        return self.oob_score is not False or self.calibrate is not None
+        return super()._wants_out_of_bag or self.calibrate is not None
 
     def _check_y(self, y, *, partial, classes=None):
         check_classification_targets(y)

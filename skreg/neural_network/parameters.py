@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from skreg.neural_network.network import ACTIVATIONS
 from skreg.neural_network.optimizers import SCHEDULES
 
@@ -17,6 +19,7 @@ __all__ = [
     "check_option",
     "check_parameters",
     "dropout_rates",
+    "is_flag",
     "layer_sizes",
 ]
 
@@ -55,9 +58,14 @@ def check_integer(name: str, value: Any, low: int) -> None:
         raise ValueError(f"{name} must be an integer ≥ {low}, got {value!r}.")
 
 
+def is_flag(value: Any) -> bool:
+    """Tell whether `value` is True or False, Python's or NumPy's."""
+    return isinstance(value, bool | np.bool_)
+
+
 def check_flag(name: str, value: Any) -> None:
     """Raise an error unless `value` is True or False."""
-    if not isinstance(value, bool) and type(value).__name__ not in {"bool", "bool_"}:
+    if not is_flag(value):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
@@ -80,12 +88,13 @@ def dropout_rates(input_dropout: Any, dropout: Any, n_layers: int) -> tuple[floa
 
     Where nothing is said of the inputs, they are dropped at half the rate of the first hidden layer.
     """
-    rates = _as_list(dropout) if _is_sequence(dropout) else [dropout] * n_layers
+    given = _as_list(dropout)
+    rates = given if _is_sequence(dropout) else given * n_layers
     if len(rates) != n_layers:
         raise ValueError(
             f"dropout has {len(rates)} rates for {n_layers} hidden layers: give one each, or a number."
         )
-    for rate in rates if rates or _is_sequence(dropout) else [dropout]:
+    for rate in given:
         check_number("dropout", rate, 0, 1, open_high=True)
     if input_dropout is None:
         input_dropout = _INPUT_SHARE * rates[0] if rates else 0.0
@@ -94,7 +103,8 @@ def dropout_rates(input_dropout: Any, dropout: Any, n_layers: int) -> tuple[floa
 
 
 def _is_sequence(value: Any) -> bool:
-    return (isinstance(value, Sequence) and not isinstance(value, str)) or hasattr(value, "tolist")
+    # NumPy's scalars are none, though they have arrays' methods.
+    return (isinstance(value, Sequence) and not isinstance(value, str)) or getattr(value, "ndim", 0) > 0
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -123,12 +133,13 @@ def check_parameters(estimator: Any) -> None:
     check_number("validation_fraction", estimator.validation_fraction, 0, 1, open_low=True, open_high=True)
     for name in ("bootstrap", "early_stopping", "warm_start"):
         check_flag(name, getattr(estimator, name))
-    check_option("standardize", estimator.standardize, ("auto", True, False))
+    if not is_flag(estimator.standardize):
+        check_option("standardize", estimator.standardize, ("auto", True, False))
     if estimator.n_jobs is not None:
         check_integer("n_jobs", estimator.n_jobs, -(2**31))
         if estimator.n_jobs == 0:
             raise ValueError("n_jobs must be None or an integer other than 0, got 0.")
-    if not estimator.bootstrap and estimator._wants_out_of_bag:
+    if estimator._wants_out_of_bag and not estimator.bootstrap:
         raise ValueError(
             "oob_score and calibrate='oob' need bootstrap=True, got bootstrap=False: without it every "
             "member is trained on every row."
