@@ -56,7 +56,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         """Translate y."""
 
     @abstractmethod
-    def _class_weights(self, y, *, partial: bool) -> Array | float:
+    def _class_weights(self, y, sample_weight: Array, *, partial: bool) -> Array | float:
         """Return the weight of each row that its class gives it."""
 
     # ------------------------------------------------------------------ fitting
@@ -277,11 +277,15 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         return X, y
 
     def _weights(self, sample_weight, X, y, *, partial: bool) -> Array:
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        ) * self._class_weights(y, partial=partial)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not np.any(weight > 0):
             raise ValueError("sample_weight is zero on every row; at least one weight must be positive.")
+        weight = weight * self._class_weights(y, weight, partial=partial)
+        if not np.all(weight >= 0) or not np.any(weight > 0):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} leaves no row of positive weight, or makes weights "
+                "negative; weights of classes must be ≥ 0, and one that y has positive."
+            )
         return weight
 
     def _refuse_one_class(self, targets: Targets, weighted: Array) -> None:

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -87,7 +87,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         The least that is an improvement; for lbfgs the gradient to stop at.
     class_weight : dict, "balanced", list of dict or None, default=None
         Weights of the classes, multiplied into those of the rows; "balanced" gives every class the same
-        total.
+        total, of the rows' weights if there are any.
     warm_start : bool, default=False
         Whether `fit` goes on from the networks of the fit before.
     oob_score : bool, str or callable, default=False
@@ -216,7 +216,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     # ------------------------------------------------------------------ fitting
 
     @available_if(lambda self: self.solver != "lbfgs")
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on these rows, at the constant `learning_rate`.
 
         Bootstrap counts are Poisson's, those of a stream (Oza and Russell 2001). Means and deviations of the
@@ -229,10 +229,10 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Classes.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights ≥ 0 of the rows.
         classes : array-like of shape (n_classes,), optional
             Every class there will be; needed at the first call, but for multilabel targets.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights ≥ 0 of the rows.
 
         Returns
         -------
@@ -317,7 +317,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
                 f"The rows with positive weight have one class, {only!r}; a classifier needs two or more."
             )
 
-    def _class_weights(self, y, *, partial):
+    def _class_weights(self, y, sample_weight, *, partial):
         if self.class_weight is None:
             return 1.0
         if partial and isinstance(self.class_weight, str):
@@ -326,7 +326,36 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
                 "partial_fit "
                 "does not know: pass a dict, such as sklearn.utils.class_weight.compute_class_weight gives."
             )
-        return compute_sample_weight(self.class_weight, y.toarray() if sparse.issparse(y) else y)
+        if not self._multilabel:
+            return self._weights_of(self.class_weight, column_or_1d(y), self.classes_, sample_weight)
+        columns = (y.toarray() if sparse.issparse(y) else np.asarray(y)).T
+        of_each = self.class_weight
+        if isinstance(of_each, str):
+            of_each = [of_each] * len(columns)
+        if not isinstance(of_each, list) or len(of_each) != len(columns):
+            raise ValueError(
+                f"class_weight must be None, 'balanced' or a list of {len(columns)} dicts, one a label, got "
+                f"{self.class_weight!r}."
+            )
+        weights = [
+            self._weights_of(one, column, np.unique(column), sample_weight)
+            for one, column in zip(of_each, columns, strict=True)
+        ]
+        return np.prod(weights, axis=0)
+
+    @staticmethod
+    def _weights_of(class_weight, y, classes, sample_weight):
+        if isinstance(class_weight, str):
+            # Classes without weight have no frequency to balance.
+            weighted = sample_weight > 0
+            classes = np.unique(y[weighted])
+            of_class = compute_class_weight(
+                class_weight, classes=classes, y=y[weighted], sample_weight=sample_weight[weighted]
+            )
+        else:
+            of_class = compute_class_weight(class_weight, classes=classes, y=y)
+        # Of rows of the others, which weigh nothing, any will do.
+        return of_class[np.minimum(np.searchsorted(classes, y), len(classes) - 1)]
 
     def _set_network(self, network):
         super()._set_network(network)

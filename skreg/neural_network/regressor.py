@@ -222,7 +222,7 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
         outputs = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         return Targets(np.zeros(0, np.intp), outputs, np.zeros(len(y), np.intp), "identity")
 
-    def _class_weights(self, y, *, partial):
+    def _class_weights(self, y, sample_weight, *, partial):
         return 1.0
 
     def _take_out_of_bag(self, mean, known, targets, weight):
