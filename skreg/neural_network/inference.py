@@ -104,10 +104,10 @@ class Predictor(metaclass=ABCMeta):
         if inference == "weight_scaling" or not self._fitted_dropout.drops:
             mean = self._over_chunks(X, lambda chunk: self._network.outputs(chunk).mean(axis=0), axis=0)
         else:
-            draws = list(self._draws(n_masks))
 
             def average(chunk):
-                return sum(draw.outputs(chunk).mean(axis=0) for draw in draws) / len(draws)
+                # Drawn anew for every chunk: cheaper than to keep n_masks copies of the networks.
+                return sum(draw.outputs(chunk).mean(axis=0) for draw in self._draws(n_masks)) / n_masks
 
             mean = self._over_chunks(X, average, axis=0)
         return self._unscaled(mean)
@@ -117,10 +117,9 @@ class Predictor(metaclass=ABCMeta):
         check_option("inference", inference, ("weight_scaling", "monte_carlo"))
         check_integer("n_masks", n_masks, 1)
         X = self._validate_new(X)
-        networks = [self._network]
-        if inference == "monte_carlo" and self._fitted_dropout.drops:
-            networks = list(self._draws(n_masks))
+        thinning = inference == "monte_carlo" and self._fitted_dropout.drops
         for rows, chunk in self._chunks(X):
+            networks = self._draws(n_masks) if thinning else [self._network]
             yield rows, self._unscaled(np.concatenate([network.outputs(chunk) for network in networks]))
 
     @abstractmethod

@@ -1,6 +1,7 @@
 """The classifier and the regressor: what a user can rely on."""
 
 import pickle
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -547,6 +548,52 @@ def test_auto_scaling_leaves_columns_of_like_size_their_relative_sizes():
     assert common[3] == 1
     own = Scaling.of(X * [1.0, 100.0, 1.0, 1.0], np.ones(500), "auto").scale
     assert_allclose(own[:3], [X[:, 0].std(), 100 * X[:, 1].std(), X[:, 2].std()])
+
+
+def test_partial_fit_takes_its_arguments_in_the_order_of_scikit_learn():
+    one, other = classifier(), classifier()
+    one.partial_fit(X_iris, y_iris, [0, 1, 2])
+    assert_array_equal(
+        one.predict_proba(X_iris),
+        other.partial_fit(X_iris, y_iris, classes=[0, 1, 2]).predict_proba(X_iris),
+    )
+
+
+def test_a_class_of_weight_may_be_missing_from_a_part():
+    model = classifier(class_weight={1: 5.0}).partial_fit(X_iris, y_iris, classes=[0, 1, 2])
+    others = y_iris != 1
+    model.partial_fit(X_iris[others], y_iris[others])
+    assert np.isfinite(model.predict_proba(X_iris)).all()
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_weights_balance_classes_as_repeated_rows_do(kind):
+    _make, X, y = KINDS[kind]
+    times = np.random.default_rng(0).integers(0, 4, len(X))
+    model = classifier(class_weight="balanced", standardize=False, hidden_layer_sizes=(), l2=0.1, tol=1e-7)
+    model.set_params(solver="lbfgs", max_iter=1000, **PLAIN)
+    weighted = clone(model).fit(X, y, sample_weight=times)
+    repeated = clone(model).fit(np.repeat(X, times, axis=0), np.repeat(y, times, axis=0))
+    assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-3, atol=1e-4)
+
+
+def test_a_class_without_weight_does_not_count_when_classes_are_balanced():
+    for absent in range(3):
+        model = classifier(class_weight="balanced").fit(X_iris, NAMES, sample_weight=y_iris != absent)
+        assert np.isfinite(model.predict_proba(X_iris)).all()
+
+
+def test_monte_carlo_does_not_keep_a_copy_of_the_networks_for_every_mask():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 500)), np.arange(60) % 2
+    model = classifier(hidden_layer_sizes=(100,), max_iter=1).fit(X, y)
+    size = sum(coef.nbytes for coef in model.coefs_)
+    for ask in (model.predict_proba, model.predict_uncertainty):
+        tracemalloc.start()
+        ask(X, inference="monte_carlo", n_masks=50)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10 * size
 
 
 def test_max_norm_holds_after_training():
