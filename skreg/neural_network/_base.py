@@ -159,7 +159,14 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             [self._seed, _TRAINING, self._n_calls],
             self._continued_optimizers(network.dtype),
         )
-        outcome = trainer.run(rows, training, 1, lambda _: float(self.learning_rate), self.n_jobs)
+        outcome = trainer.run(
+            rows,
+            training,
+            1,
+            lambda _: float(self.learning_rate),
+            self.n_jobs,
+            hopeless=self._hopeless_loss(targets, weight),
+        )
         if outcome.diverged:
             self._warn_of_divergence(outcome)
         else:
@@ -194,8 +201,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             judge=judge,
             patience=self.n_iter_no_change if self.early_stopping else None,
             tol=self.tol,
-            # A network that ends worse than a constant has diverged, though its loss be finite.
-            hopeless=2.0 * self._null_loss(targets, weight) + 0.1 * targets.outputs.shape[1],
+            hopeless=self._hopeless_loss(targets, weight),
             report=_Report(self, context),
         )
         if outcome.diverged:
@@ -226,7 +232,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         what = "became infinite or NaN" if outcome.overflowed else "grew beyond that of a constant prediction"
         kept = (
             f"of epoch {outcome.best_epoch + 1}, the best,"
-            if outcome.losses
+            if outcome.best_epoch >= 0
             else "that training started from"
         )
         warnings.warn(
@@ -363,10 +369,11 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             return scaled.loss(outputs, weight, which)
         return targets.loss(outputs, weight, which)
 
-    def _null_loss(self, targets: Targets, weight: Array) -> float:
-        if self._target_scaling is None:
-            return targets.null_loss(weight)
-        return 0.5 * float(np.sum(self._target_scaling.variance / self._target_scaling.scale**2))
+    def _hopeless_loss(self, targets: Targets, weight: Array) -> float:
+        """Return a loss that training does not end with unless it diverged: well above a constant's."""
+        scale = 1.0 if self._target_scaling is None else self._target_scaling.scale
+        scaled = Targets(targets.labels, targets.outputs / scale, targets.strata, targets.output)
+        return 2.0 * scaled.null_loss(weight) + 0.1 * targets.outputs.shape[1]
 
     def _batch_rows(self, n: int) -> int:
         return min(n, self.batch_size)

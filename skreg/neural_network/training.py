@@ -157,10 +157,10 @@ class _Group:
         _kernels.fill_bytes(self._input_noise, batch.input_noise)
         _kernels.drop(batch.shared.reshape(-1), batch.input_noise, *self.work.dropout.input)
 
-    def first_loss(self, rows: Rows, order: Array) -> float:
-        """Return the members' mean loss on the first rows, without dropout, before any step."""
-        batch = self.work.batch(min(len(order), self.work.batch_size))
-        rows.gather(order[: self.work.batch_size], self.which, batch, None)
+    def quiet_loss(self, rows: Rows, some: Array) -> float:
+        """Return the members' mean loss on some rows, a batch at most, without dropout."""
+        batch = self.work.batch(len(some))
+        rows.gather(some, self.which, batch, None)
         self.work.loss.fill(0.0)
         self.work.forward(batch)
         self.work.take_loss(batch)
@@ -185,7 +185,7 @@ class Outcome:
 
     losses: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
-    best_epoch: int = 0
+    best_epoch: int = -1  # whose weights are kept: −1 if those that training started from
     overflowed: bool = False  # the loss or the weights became infinite or NaN
     hopeless: bool = False  # the loss stayed finite, and ended far above that of a constant
 
@@ -272,8 +272,8 @@ class Trainer:
         tol : float
             The least that counts as improvement.
         hopeless : float
-            A training loss to end with that counts as divergence, if it is not below that of the start
-            either.
+            A loss that counts as divergence to end with, under dropout and without it, if it is far above
+            that of the start too.
         report : optional
             Whose `begin()` and `end()` are called around every epoch; True from the latter ends training.
 
@@ -290,13 +290,16 @@ class Trainer:
         bounds = np.linspace(0, n, n_batches + 1).astype(int).tolist()
         n_steps = n_epochs * n_batches
         order = np.array(training, dtype=np.intp)
-        best = [group.work.parameters.copy() for group in self._groups]
+        # Rows from everywhere, for y may be sorted.
+        some = order[np.linspace(0, n - 1, min(n, self.batch_size)).astype(np.intp)]
+        start = [group.work.parameters.copy() for group in self._groups]
+        best = [parameters.copy() for parameters in start]
         lowest, since_best = math.inf, 0
         n_validation = 0 if validation is None else len(validation)
         n_outputs = self.network.layer_units[-1]
         sums = [np.zeros((n_validation, n_outputs), self.network.dtype) for _ in self._groups]
         with np.errstate(over="ignore", invalid="ignore"):
-            at_first = max(group.first_loss(rows, order) for group in self._groups)
+            at_first = max(group.quiet_loss(rows, some) for group in self._groups)
         with pool(n_jobs) as call:
             for epoch in range(n_epochs):
                 if report is not None:
@@ -327,7 +330,13 @@ class Trainer:
                 stop = report is not None and report.end()
                 if stop or (patience is not None and since_best >= patience):
                     break
-        outcome.hopeless = not outcome.overflowed and outcome.losses[-1] > max(hopeless, 4.0 * at_first)
+        if not outcome.overflowed and outcome.losses[-1] > max(hopeless, 4.0 * at_first):
+            # Heavy dropout makes a loss large that is small without its noise.
+            with np.errstate(over="ignore", invalid="ignore"):
+                at_last = max(group.quiet_loss(rows, some) for group in self._groups)
+            outcome.hopeless = not at_last <= max(hopeless, 4.0 * at_first)
+        if outcome.diverged and lowest > max(hopeless, 4.0 * at_first):
+            best, outcome.best_epoch = start, -1  # no epoch did any good
         if validation is not None or outcome.diverged:
             for kept, group in zip(best, self._groups, strict=True):
                 group.work.parameters[...] = kept

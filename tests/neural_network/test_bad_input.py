@@ -170,7 +170,8 @@ def test_a_network_that_ends_worse_than_a_constant_has_diverged_too():
         ConvergenceWarning, match=r"learning_rate=100: the loss grew beyond that of a constant"
     ):
         model = classifier(learning_rate=100.0, max_iter=20, schedule="constant", dropout=0).fit(X, y)
-    assert model.best_epoch_ == int(np.argmin(model.loss_curve_))
+    assert model.best_epoch_ == -1  # no epoch was better than the start
+    assert log_loss(y, model.predict_proba(X)) < 2 < min(model.loss_curve_)
 
 
 def test_a_slow_start_is_no_divergence():
@@ -261,3 +262,63 @@ def test_an_unknown_inference(inference):
 def test_a_constant_target_is_predicted_exactly():
     model = regressor(max_iter=200, dropout=0).fit(X_diabetes, np.full(442, 7.0))
     assert np.abs(model.predict(X_diabetes) - 7.0).max() < 0.5
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"dropout": np.float64(0.4), "hidden_layer_sizes": (8, 8)},
+        {"dropout": np.array(0.4), "hidden_layer_sizes": np.array([8, 8])},
+        {"standardize": np.True_},
+        {"oob_score": np.False_},
+        {"oob_score": np.True_},
+    ],
+)
+def test_scalars_of_numpy_are_numbers_and_flags(setting):
+    plain = {name: value.tolist() for name, value in setting.items() if hasattr(value, "tolist")}
+    given, same = classifier(**setting).fit(X, y), classifier(**{**setting, **plain}).fit(X, y)
+    assert_array_equal(given.predict_proba(X), same.predict_proba(X))
+    assert hasattr(given, "oob_score_") == hasattr(same, "oob_score_")
+
+
+def test_a_scorer_that_is_none_is_found_before_training(monkeypatch):
+    monkeypatch.setattr(BaggedDropoutMLPClassifier, "_run", lambda *_: pytest.fail("trained"))
+    with pytest.raises(ValueError, match="nonsense"):
+        classifier(oob_score="nonsense").fit(X, y)
+
+
+def test_sorted_targets_that_are_not_standardised_are_no_divergence():
+    t = np.linspace(0, 1, 1000)
+    regressor(standardize=False, learning_rate=1e-9).fit(t[:, None], 100 * t)
+
+
+def test_the_noise_of_heavy_dropout_is_no_divergence():
+    settings = {"hidden_layer_sizes": (16, 16, 16), "dropout": 0.8, "learning_rate": 1e-4}
+    model = regressor(**settings).fit(X_diabetes, y_diabetes)
+    assert model.best_epoch_ == 4
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e30])
+def test_partial_fit_too_names_a_learning_rate_that_diverges_to_finite_weights(rate):
+    model = regressor().partial_fit(X_diabetes, y_diabetes)
+    before = model.predict(X_diabetes)
+    with pytest.warns(
+        ConvergenceWarning, match=rf"learning_rate={rate:g}: .* started from are kept".replace("+", r"\+")
+    ):
+        model.set_params(learning_rate=rate).partial_fit(X_diabetes, y_diabetes)
+    assert_array_equal(model.predict(X_diabetes), before)
+
+
+def test_after_an_overflow_no_epoch_is_kept_that_was_worse_than_the_start():
+    settings = {"solver": "sgd", "schedule": "constant", "standardize": False, "hidden_layer_sizes": ()}
+    model = regressor(learning_rate=0.1, batch_size=1, max_iter=10, momentum=0.0, **settings)
+    t = np.linspace(5, 6, 15, dtype=np.float32)[:, None]
+    with pytest.warns(ConvergenceWarning, match="infinite or NaN"):
+        model.fit(t, 1000 * t[:, 0])
+    assert np.abs(model.predict(t)).max() < 10 and model.best_epoch_ == -1
+
+
+@pytest.mark.parametrize("class_weight", [{0: -1.0}, {0: 0, 1: 0, 2: 0}, {0: np.nan}])
+def test_class_weights_that_are_none(class_weight):
+    with pytest.raises(ValueError, match="class_weight="):
+        classifier(class_weight=class_weight).fit(X, y)
