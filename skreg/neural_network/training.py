@@ -298,8 +298,7 @@ class Trainer:
         n_validation = 0 if validation is None else len(validation)
         n_outputs = self.network.layer_units[-1]
         sums = [np.zeros((n_validation, n_outputs), self.network.dtype) for _ in self._groups]
-        with np.errstate(over="ignore", invalid="ignore"):
-            at_first = max(group.quiet_loss(rows, some) for group in self._groups)
+        at_first = self._quiet_loss(rows, some)
         with pool(n_jobs) as call:
             for epoch in range(n_epochs):
                 if report is not None:
@@ -330,25 +329,35 @@ class Trainer:
                 stop = report is not None and report.end()
                 if stop or (patience is not None and since_best >= patience):
                     break
-        if not outcome.overflowed and outcome.losses[-1] > max(hopeless, 4.0 * at_first):
+        limit = max(hopeless, 4.0 * at_first)
+        if not outcome.overflowed and outcome.losses[-1] > limit:
             # Heavy dropout makes a loss large that is small without its noise.
-            with np.errstate(over="ignore", invalid="ignore"):
-                at_last = max(group.quiet_loss(rows, some) for group in self._groups)
-            outcome.hopeless = not at_last <= max(hopeless, 4.0 * at_first)
-        if outcome.diverged and lowest > max(hopeless, 4.0 * at_first):
-            best, outcome.best_epoch = start, -1  # no epoch did any good
+            outcome.hopeless = not self._quiet_loss(rows, some) <= limit
         if validation is not None or outcome.diverged:
-            for kept, group in zip(best, self._groups, strict=True):
-                group.work.parameters[...] = kept
+            self._restore(best)
         else:
             outcome.best_epoch = len(outcome.losses) - 1
+        # An epoch's training loss is that before its steps: the last of them may have been the bad one.
+        if outcome.diverged and not self._quiet_loss(rows, some) <= limit:
+            self._restore(start)
+            outcome.best_epoch = -1
         for group in self._groups:
             self.network.members(group.which).set_to(group.work.network)
         return outcome
 
+    def _quiet_loss(self, rows: Rows, some: Array) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            # NumPy's maximum, because Python's loses NaN.
+            return float(np.max([group.quiet_loss(rows, some) for group in self._groups]))
+
+    def _restore(self, kept: list[Array]) -> None:
+        for parameters, group in zip(kept, self._groups, strict=True):
+            group.work.parameters[...] = parameters
+
     def _is_finite(self) -> bool:
         # A sum of finite numbers may overflow; no training ends well from there either.
-        return all(math.isfinite(float(group.work.parameters.sum())) for group in self._groups)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(math.isfinite(float(group.work.parameters.sum())) for group in self._groups)
 
 
 def _run_epoch(

@@ -322,3 +322,12 @@ def test_after_an_overflow_no_epoch_is_kept_that_was_worse_than_the_start():
 def test_class_weights_that_are_none(class_weight):
     with pytest.raises(ValueError, match="class_weight="):
         classifier(class_weight=class_weight).fit(X, y)
+
+
+@pytest.mark.parametrize("rate", [1e10, 1e15, 1e20, 1e25, 1e30, 1e35])
+@pytest.mark.parametrize("solver", ["adamw", "sgd"])
+def test_weights_of_both_infinities_are_divergence_and_no_other_warning(solver, rate):
+    model = regressor(solver=solver, learning_rate=rate, max_iter=10, batch_size=500, standardize=False)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X_diabetes.astype(np.float32), 1e5 * y_diabetes)
+    assert np.isfinite(model.predict(X_diabetes)).all()
