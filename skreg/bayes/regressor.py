@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import check_consistent_length, column_or_1d, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skreg.bayes.diagnostics import check_convergence
@@ -156,7 +155,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Target.
         sample_weight : float or array-like of shape (n_samples,), optional
-            Precisions sᵢ ≥ 0, not all zero; also handed to the estimator. Rows of weight 0 do not count.
+            Precisions sᵢ ≥ 0, not all zero; also handed to the estimator. Rows of weight 0 do not count. With
+            metadata routing, `set_fit_request` of this regressor alone says whether it is given any.
 
         Returns
         -------
@@ -375,21 +375,6 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
             self._container = to_arviz(self._draws, self._energy, self.noise_model_, random_state=self._seed)
         return self._container
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return the routing: `sample_weight` is this regressor's own, and its `fit` passes it on.
-
-        Returns
-        -------
-        sklearn.utils.metadata_routing.MetadataRouter
-            Requests of this regressor and of the estimator inside.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self._inner, method_mapping=mapping)
-        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,7 +9,12 @@ from scipy import integrate, optimize, sparse, stats
 from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    DataConversionWarning,
+    NotFittedError,
+    UnsetMetadataPassedError,
+)
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -401,11 +406,16 @@ def test_column_names_are_the_container_s_coordinates(small, frame):
 
 def test_what_was_fitted_does_not_change_with_the_caller_s_arrays(small):
     X, y, weights = (part.copy() for part in small)
+    weights += 0.1  # rows of weight zero would be left out, which makes a copy
+    kept = [part.copy() for part in (X, y, weights)]
     model = BayesianRegressor(Ridge(), draws=50, random_state=0).fit(X, y, weights)
     before = model.predict_interval(X[:3].copy())
     rows, (X[:], y[:], weights[:]) = X[:3].copy(), (0.0, 0.0, 1.0)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_interval(rows), before)
-    np.testing.assert_array_equal(group_of(model.posterior_, "observed_data")["y"], small[1][small[2] > 0])
+    data = group_of(model.posterior_, "constant_data")
+    found = data["X"], group_of(model.posterior_, "observed_data")["y"], data["sample_weight"]
+    for part, as_given in zip(found, kept, strict=True):
+        np.testing.assert_array_equal(part, as_given)
 
 
 @pytest.mark.parametrize("inner", [Ridge(), Lasso(alpha=0.1)], ids=str)
@@ -463,6 +473,20 @@ def test_weights_are_routed_to_the_regressor_and_the_estimator_inside(small):
         )
         inside = BayesianRegressor(deep, draws=10).set_fit_request(sample_weight=True).fit(X, y, weights)
         np.testing.assert_allclose(inside.coef_, pipe.coef_)
+
+
+@pytest.mark.parametrize("inside", [None, True, False])
+def test_weights_are_routed_only_where_the_regressor_asks_for_them(small, inside):
+    X, y, weights = small
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        inner = Ridge() if inside is None else Ridge().set_fit_request(sample_weight=inside)
+        silent = make_pipeline(scaler, BayesianRegressor(inner, draws=10))
+        with pytest.raises(UnsetMetadataPassedError, match=r"BayesianRegressor\.fit"):
+            silent.fit(X, y, sample_weight=weights)
+        refusing = BayesianRegressor(inner, draws=10).set_fit_request(sample_weight=False)
+        with pytest.raises(TypeError, match="not routed to any object"):
+            make_pipeline(scaler, refusing).fit(X, y, sample_weight=weights)
 
 
 class Stop(KeyboardInterrupt):
