@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -114,6 +115,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         if not continuing:
             self._learn_scaling(X, targets, weight)
         network = self._start(X, targets, continuing)
+        honest = self._leaves_out_the_same(X, targets, weight, continuing)
         counts = np.zeros((self.n_estimators, X.shape[0]), dtype=np.int64)
         counts[:, training] = (
             bootstrap_counts(len(training), self._generators(_BOOTSTRAP)) if self.bootstrap else 1
@@ -128,7 +130,11 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         self._optimizers = None  # those of partial_fit
         self._n_calls += 1
         self._set_network(network)
-        self._out_of_bag(X, y, targets, weight, counts)
+        self._forget_out_of_bag()
+        if honest and self.bootstrap:
+            self._calibrate(X, targets, weight, counts)
+        if self._wants_out_of_bag:
+            self._out_of_bag(X, y, targets, weight, counts)
         context.call_on_fit_task_end(estimator=self, **given, reconstruction_attributes={})
         return self
 
@@ -175,6 +181,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         self.loss_curve_ = [*self.loss_curve_, *outcome.losses]
         self.n_iter_ += 1
         self._forget_out_of_bag()  # of rows, and networks, that were
+        self._left_out_of = None
         self._set_network(network)
         return self
 
@@ -403,6 +410,9 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
 
     # ------------------------------------------------------------------ out of bag
 
+    def _calibrate(self, X, targets: Targets, weight: Array, counts: Array) -> None:
+        """Fit a temperature to rows that members left out; a regressor has none."""
+
     @property
     def _wants_out_of_bag(self) -> bool:
         return self._scorer() is not None
@@ -422,15 +432,32 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             )
         return scorer
 
+    def _leaves_out_the_same(self, X, targets: Targets, weight: Array, continuing: bool) -> bool:
+        """Tell whether what a member leaves out now it has never trained on.
+
+        Training that goes on draws the same bootstrap samples, so that it has not if the rows are the same.
+        """
+        if not self.warm_start:
+            self._left_out_of = None
+            return True
+        split = (self.bootstrap, self.early_stopping, self.validation_fraction)
+        rows = joblib.hash((X, targets.outputs, weight, split))
+        honest = not continuing or self._left_out_of == rows
+        self._left_out_of = rows if honest else None
+        if self._wants_out_of_bag and not honest:
+            raise ValueError(
+                "oob_score and calibrate='oob' would judge members by rows that they may have trained on: "
+                "since the first fit, every call must have been a fit of these very rows with "
+                "warm_start=True. Fit a clone, or set oob_score=False and calibrate=None."
+            )
+        return honest
+
     def _forget_out_of_bag(self) -> None:
         for name in ("oob_score_", "oob_decision_function_", "oob_prediction_", "oob_rows_"):
             vars(self).pop(name, None)
 
     def _out_of_bag(self, X, y, targets: Targets, weight: Array, counts: Array) -> None:
         """Predict every row by the members that did not train on it, and score that."""
-        self._forget_out_of_bag()
-        if not self._wants_out_of_bag:
-            return
         mean = np.empty(targets.outputs.shape, self._network.dtype)
         known = np.empty(X.shape[0], dtype=bool)
         for rows, chunk in self._chunks(X):
@@ -439,7 +466,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         # What is known without looking at the row stands where no member can say more.
         mean[~known] = (weight / weight.sum()) @ targets.outputs
         self.oob_rows_ = known
-        self._take_out_of_bag(mean, known, targets, weight)
+        self._take_out_of_bag(mean, targets)
         scorer = self._scorer()
         if scorer is None:
             return

@@ -60,8 +60,8 @@ def test_a_parameter_out_of_range_is_named_with_what_came_and_what_would_do(name
             make(**{name: value}).fit(*data)
 
 
-def test_calibrate_takes_oob_alone():
-    with pytest.raises(ValueError, match=r"calibrate must be one of None, 'oob', got True"):
+def test_calibrate_takes_auto_oob_and_none():
+    with pytest.raises(ValueError, match=r"calibrate must be one of 'auto', 'oob', None, got True"):
         classifier(calibrate=True).fit(X, y)
 
 
