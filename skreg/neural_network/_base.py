@@ -68,7 +68,8 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Training data. float32 is trained on in float32, in about half the time; all else in float64.
+            Training data. They are standardised in their own precision; `adamw` and `sgd` then train in
+            float32, `lbfgs` in that of the data. Weights and predictions have the dtype of the data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), optional
@@ -120,7 +121,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         counts[:, training] = (
             bootstrap_counts(len(training), self._generators(_BOOTSTRAP)) if self.bootstrap else 1
         )
-        rows = self._rows(X, targets, weight, counts, training)
+        rows = self._rows(network.dtype, X, targets, weight, counts, training)
         context = self._init_callback_context(max_subtasks=0 if self.solver == "lbfgs" else self.max_iter)
         context.call_on_fit_task_begin(estimator=self, **given)
         if self.solver == "lbfgs":
@@ -129,7 +130,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             self._run(network, rows, training, validation, targets, weight, context)
         self._optimizers = None  # those of partial_fit
         self._n_calls += 1
-        self._set_network(network)
+        self._set_network(network.astype(X.dtype))
         self._forget_out_of_bag()
         if honest and self.bootstrap:
             self._calibrate(X, targets, weight, counts)
@@ -156,7 +157,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         counts = np.ones((self.n_estimators, X.shape[0]), dtype=np.int64)
         if self.bootstrap:
             counts = online_counts(X.shape[0], self._generators(_BOOTSTRAP, self._n_calls))
-        rows = self._rows(X, targets, weight, counts, training)
+        rows = self._rows(network.dtype, X, targets, weight, counts, training)
         trainer = Trainer(
             network,
             self._dropout(),
@@ -182,7 +183,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         self.n_iter_ += 1
         self._forget_out_of_bag()  # of rows, and networks, that were
         self._left_out_of = None
-        self._set_network(network)
+        self._set_network(network.astype(X.dtype))
         return self
 
     def _run(self, network, rows, training, validation, targets, weight, context) -> None:
@@ -333,10 +334,12 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             rebase_outputs(network, old_targets, self._target_scaling)
 
     def _start(self, X, targets: Targets, continuing: bool) -> Network:
-        """Draw the networks to train, or copy the present ones."""
+        """Draw the networks to train, or copy the present ones, in the dtype of training."""
+        # Minibatches are noisier than single precision, and it takes half the time; L-BFGS goes to the end.
+        dtype = X.dtype if self.solver == "lbfgs" else np.dtype(np.float32)
         units = [X.shape[1], *layer_sizes(self.hidden_layer_sizes), targets.outputs.shape[1]]
         if not continuing:
-            return initialize(units, self.activation, targets.output, self._generators(_INITIAL), X.dtype)
+            return initialize(units, self.activation, targets.output, self._generators(_INITIAL), dtype)
         present = self._network
         wanted = (self.n_estimators, units, self.activation, targets.output)
         if wanted != (present.n_members, present.layer_units, present.activation, present.output):
@@ -348,11 +351,10 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
                 f"{tuple(units[1:-1])}, "
                 f"{wanted[2]!r} and {units[-1]}. Set them back, or fit a clone."
             )
-        return present.copy()
+        return present.astype(dtype)
 
-    def _rows(self, X, targets: Targets, weight: Array, counts: Array, training: Array) -> Rows:
+    def _rows(self, dtype, X, targets: Targets, weight: Array, counts: Array, training: Array) -> Rows:
         """Lay out the data for training; weights have mean 1 over the rows trained on, before the counts."""
-        dtype = X.dtype
         normalised = weight / weight[training].mean()
         target = np.zeros((0, X.shape[0]), dtype)
         if targets.output == "logistic":
@@ -360,7 +362,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         elif targets.output == "identity":
             scaling = self._target_scaling
             target = np.ascontiguousarray(((targets.outputs - scaling.mean) / scaling.scale).T, dtype=dtype)
-        mean, inverse_scale = self._input_transform(dtype)
+        mean, inverse_scale = self._input_transform(X.dtype)
         return Rows(X, mean, inverse_scale, targets.labels, target, (counts * normalised).astype(dtype))
 
     def _judge(self, targets, weight, which, outputs) -> float:
@@ -511,8 +513,11 @@ def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 
 
 def _with_short_indices(X):
-    """Give a CSR matrix the indices that the kernels read, 32 bits wide."""
+    """Give a CSR matrix what the kernels read: indices 32 bits wide, every entry once."""
     if X.nnz > np.iinfo(np.int32).max:
         raise ValueError(f"X has {X.nnz} entries; sparse X may have at most {np.iinfo(np.int32).max}.")
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     indices, indptr = X.indices.astype(np.int32, copy=False), X.indptr.astype(np.int32, copy=False)
     return type(X)((X.data, indices, indptr), shape=X.shape)

@@ -13,6 +13,10 @@ from libc.stdint cimport int32_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
+ctypedef fused given:  # the data's dtype, beside `floating`, that of training
+    float
+    double
+
 cdef struct bitgen_t:
     # numpy/random/bitgen.h, written out so that no header of NumPy's is needed to build.
     void *state
@@ -38,13 +42,13 @@ def fill_bytes(bit_generator, uint8_t[::1] out):
 
 
 def gather_rows(
-    const floating[:, ::1] X,
+    const given[:, ::1] X,
     const Py_ssize_t[::1] rows,
-    const floating[::1] mean,
-    const floating[::1] inverse_scale,
+    const given[::1] mean,
+    const given[::1] inverse_scale,
     floating[:, ::1] out,
 ):
-    """out[i] = (X[rows[i]] − mean) · inverse_scale."""
+    """out[i] = (X[rows[i]] − mean) · inverse_scale, rounded to the dtype of training last."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(rows.shape[0]):
@@ -52,30 +56,31 @@ def gather_rows(
 
 
 cdef inline void standardize(
-    const floating *x, const floating *mean, const floating *inverse_scale, floating *out, Py_ssize_t p
+    const given *x, const given *mean, const given *inverse_scale, floating *out, Py_ssize_t p
 ) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(p):
-        out[j] = (x[j] - mean[j]) * inverse_scale[j]
+        out[j] = <floating> ((x[j] - mean[j]) * inverse_scale[j])
 
 
 def gather_sparse_rows(
-    const floating[::1] data,
+    const given[::1] data,
     const int32_t[::1] indices,
     const int32_t[::1] indptr,
     const Py_ssize_t[::1] rows,
-    const floating[::1] mean,
-    const floating[::1] inverse_scale,
+    const given[::1] mean,
+    const given[::1] inverse_scale,
     floating[:, ::1] out,
 ):
-    """The same of a CSR matrix; entries stored twice add up."""
-    cdef Py_ssize_t i, k, p = out.shape[1]
+    """The same of a CSR matrix in canonical format."""
+    cdef Py_ssize_t i, j, k
     with nogil:
         for i in range(rows.shape[0]):
-            memset(&out[i, 0], 0, p * sizeof(floating))
+            for j in range(out.shape[1]):
+                out[i, j] = <floating> (-mean[j] * inverse_scale[j])
             for k in range(indptr[rows[i]], indptr[rows[i] + 1]):
-                out[i, indices[k]] += data[k]
-            standardize(&out[i, 0], &mean[0], &inverse_scale[0], &out[i, 0], p)
+                j = indices[k]
+                out[i, j] = <floating> ((data[k] - mean[j]) * inverse_scale[j])
 
 
 def deal_rows(

@@ -76,11 +76,11 @@ class Network:
             self.output,
         )
 
-    def copy(self) -> Network:
-        """Copy every parameter."""
+    def astype(self, dtype: np.dtype[Any] | type) -> Network:
+        """Copy every parameter, in another dtype."""
         return Network(
-            [coef.copy() for coef in self.coefs],
-            [intercept.copy() for intercept in self.intercepts],
+            [coef.astype(dtype) for coef in self.coefs],
+            [intercept.astype(dtype) for intercept in self.intercepts],
             self.activation,
             self.output,
         )

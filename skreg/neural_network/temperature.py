@@ -19,6 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # classes that the networks tell apart send T to 0, and one error in new rows then costs without bound.
 _PRIOR_SD = 0.1
 _LARGEST = np.log(20.0)
+_LEAST = 1e-30  # a probability that is not told from 0: one error must not rule
 
 
 def temper(probability: Array, temperature: float, output: str) -> Array:
@@ -78,13 +79,22 @@ def fit_temperature(outputs: Array, counts: Array, target: Array, weight: Array,
 
 def _log_loss(probability: Array, target: Array, weight: Array, output: str) -> Callable[[float], float]:
     """Return the weighted log loss, summed, as a function of log T."""
+    if output == "softmax":
+        log_odds = np.log(np.maximum(probability, _LEAST))
+        log_odds -= log_odds.max(axis=1, keepdims=True)
+        right = weight @ (target * log_odds).sum(axis=1)
 
-    def loss(log_temperature: float) -> float:
-        p = np.clip(temper(probability, np.exp(log_temperature), output), 1e-12, 1 - 1e-12)
-        terms = (
-            target * np.log(p) if output == "softmax" else target * np.log(p) + (1 - target) * np.log1p(-p)
-        )
-        return -float(weight @ terms.sum(axis=1))
+        def loss(log_temperature: float) -> float:
+            sharpness = np.exp(-log_temperature)
+            return float(weight @ np.log(np.exp(sharpness * log_odds).sum(axis=1)) - sharpness * right)
+
+    else:
+        log_odds = logit(np.clip(probability, _LEAST, 1.0 - np.finfo(np.float64).epsneg))
+        # Of what is wrong over what is right, of which the loss is log(1 + odds).
+        log_odds *= 1.0 - 2.0 * target
+
+        def loss(log_temperature: float) -> float:
+            return float(weight @ np.logaddexp(0.0, np.exp(-log_temperature) * log_odds).sum(axis=1))
 
     return loss
 
@@ -95,5 +105,6 @@ def _mode(loss: Callable[[float], float]) -> float:
         lambda log_temperature: loss(log_temperature) + 0.5 * (log_temperature / _PRIOR_SD) ** 2,
         bounds=(-_LARGEST, _LARGEST),
         method="bounded",
+        options={"xatol": 1e-4},
     )
     return float(found.x)

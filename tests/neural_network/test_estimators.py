@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+import warnings
 
 import joblib
 import numpy as np
@@ -314,6 +315,26 @@ def test_the_dtype_is_kept(kind, dtype):
     assert_allclose(predictions(model, X), predictions(make().fit(X, y), X), rtol=5e-3, atol=5e-3)
 
 
+@pytest.mark.parametrize("solver", ["adamw", "lbfgs"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_columns_far_from_zero_are_standardised_before_they_are_rounded(container, solver):
+    settings = {"solver": solver, **({"dropout": 0, "max_iter": 5} if solver == "lbfgs" else {})}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of five steps of L-BFGS
+        near = classifier(**settings).fit(container(X_iris), y_iris)
+        far = classifier(**settings).fit(container(X_iris + 1e6), y_iris)
+    # As exactly as X + 1e6 has kept X: single precision would have kept none of it.
+    assert_allclose(far.predict_proba(X_iris + 1e6), near.predict_proba(X_iris), atol=1e-4)
+
+
+def test_minibatches_train_in_single_precision_and_lbfgs_in_that_of_the_data():
+    for solver, single in (("adamw", True), ("sgd", True), ("lbfgs", False)):
+        model = classifier(solver=solver, dropout=0, max_iter=200, tol=1e-3).fit(X_iris, y_iris)
+        weights = model._network.coefs[0]
+        assert weights.dtype == np.float64
+        assert np.array_equal(weights, weights.astype(np.float32)) == single
+
+
 def test_read_only_memory_maps_train_the_same(tmp_path):
     joblib.dump((X_digits[:300], y_digits[:300]), tmp_path / "digits")
     X, y = joblib.load(tmp_path / "digits", mmap_mode="r")
@@ -435,7 +456,7 @@ def test_early_stopping_keeps_the_best_epoch_of_the_ensemble():
     assert model.n_iter_ == len(curve) < 200
     assert model.best_epoch_ == int(np.argmin(curve)) < model.n_iter_ - 1
     training, validation = validation_split(y, np.arange(200), 0.1, model._generator(4))
-    assert_allclose(log_loss(y[validation], model.predict_proba(X[validation])), min(curve), rtol=1e-9)
+    assert_allclose(log_loss(y[validation], model.predict_proba(X[validation])), min(curve), rtol=1e-5)
     assert len(validation) == 20 and not set(training) & set(validation)
     assert model.set_params(early_stopping=False).fit(X, y).validation_loss_curve_ is None
 
@@ -545,7 +566,7 @@ def test_new_moments_leave_what_the_networks_compute_as_it_was():
     model = regressor(learning_rate=1e-12).partial_fit(X_diabetes[:100], y_diabetes[:100])
     before = model.predict(X_diabetes)
     model.partial_fit(3 * X_diabetes[100:], -5 * y_diabetes[100:])
-    assert_allclose(model.predict(X_diabetes), before, rtol=1e-6)
+    assert_allclose(model.predict(X_diabetes), before, atol=1e-5 * np.std(before))  # single precision's
 
 
 def test_joined_moments_are_those_of_all_rows():

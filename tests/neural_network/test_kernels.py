@@ -163,13 +163,14 @@ def test_noise_is_uniform_bytes_and_the_same_for_the_same_seed():
     assert noise[-3:].any()
 
 
+@pytest.mark.parametrize("trained", FLOATS)
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_gathered_rows_are_standardised_and_sparse_ones_the_same(dtype):
+def test_gathered_rows_are_standardised_and_sparse_ones_the_same(dtype, trained):
     X = RNG.standard_normal((20, 6)).astype(dtype)
     X[X < 0.3] = 0
     mean, inverse = X.mean(axis=0), (1 / X.std(axis=0)).astype(dtype)
     rows = np.array([3, 3, 19, 0])
-    dense, from_sparse = np.empty((4, 6), dtype), np.empty((4, 6), dtype)
+    dense, from_sparse = np.empty((4, 6), trained), np.empty((4, 6), trained)
     _kernels.gather_rows(X, rows, mean, inverse, dense)
     csr = sparse.csr_array(X)
     indices = csr.indices.astype(np.int32), csr.indptr.astype(np.int32)
