@@ -23,14 +23,14 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.inference import Predictor
 from skreg.neural_network.lbfgs import minimize_lbfgs
-from skreg.neural_network.network import Network, initialize
+from skreg.neural_network.network import Network, initialize, packed
 from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
 from skreg.neural_network.out_of_bag import bootstrap_counts, online_counts, out_of_bag_mean
 from skreg.neural_network.parameters import check_parameters, dropout_rates, is_flag, layer_sizes
-from skreg.neural_network.scaling import Scaling, rebase, rebase_outputs
+from skreg.neural_network.scaling import Scaling, gradient_factors, rebase, rebase_outputs
 from skreg.neural_network.splits import validation_split
 from skreg.neural_network.targets import Targets
-from skreg.neural_network.training import Rows, Trainer
+from skreg.neural_network.training import Rows, Trainer, group_slices
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 
@@ -151,8 +151,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             self._learn_scaling(X, targets, weight)
             self.loss_curve_, self.validation_loss_curve_, self.n_iter_ = [], None, 0
         network = self._start(X, targets, continuing=not first)
-        if not first:
-            self._update_scaling(network, X, targets, weight)
+        factors = None if first else self._update_scaling(network, X, targets, weight)
         training = np.flatnonzero(weight > 0)
         counts = np.ones((self.n_estimators, X.shape[0]), dtype=np.int64)
         if self.bootstrap:
@@ -164,7 +163,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             partial(self._make_optimizer, network.dtype),
             self._batch_rows(len(training)),
             [self._seed, _TRAINING, self._n_calls],
-            self._continued_optimizers(network.dtype),
+            self._continued_optimizers(network.dtype, factors),
         )
         outcome = trainer.run(
             rows,
@@ -198,7 +197,9 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         schedule = SCHEDULES[self.schedule]
         judge = None
         if validation is not None:
-            judge = partial(self._judge, targets, weight, validation)
+            # In the units that the networks are trained in, as the loss curve is.
+            scaled = targets.scaled(self._target_scaling)
+            judge = partial(scaled.loss, weight=weight, which=validation)
         outcome = trainer.run(
             rows,
             training,
@@ -252,7 +253,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             stacklevel=6,
         )
 
-    def _continued_optimizers(self, dtype) -> list[AdamW | SGD] | None:
+    def _continued_optimizers(self, dtype, factors: Network | None) -> list[AdamW | SGD] | None:
         """Copy the last partial_fit's optimisers, with the parameters of now; a new solver starts anew."""
         fresh = self._make_optimizer(dtype, 0)
         # Copies: a call that fails leaves the earlier ones as they were.
@@ -261,6 +262,10 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             return None
         for optimizer in continued:
             optimizer.take_settings(fresh)
+        if factors is not None:
+            groups = group_slices(factors.n_members, factors.layer_units)
+            for optimizer, which in zip(continued, groups, strict=True):
+                optimizer.rescale(packed(factors.members(which))[1])
         return continued
 
     def _make_optimizer(self, dtype, n_parameters: int) -> AdamW | SGD:
@@ -315,23 +320,38 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         identity = Scaling.identity
         kind = "auto" if self.standardize == "auto" else "columns"
         self._input_scaling = Scaling.of(X, weight, kind) if self.standardize else identity(X.shape[1])
+        self._refuse_overflow("X", self._input_scaling)
         self._target_scaling = None
         if targets.output == "identity":
             n_outputs = targets.outputs.shape[1]
             self._target_scaling = (
                 Scaling.of(targets.outputs, weight) if self.standardize else identity(n_outputs)
             )
+            self._refuse_overflow("y", self._target_scaling)
 
-    def _update_scaling(self, network, X, targets, weight) -> None:
-        """Take new rows into the means and deviations, and leave what the network computes as it was."""
+    @staticmethod
+    def _refuse_overflow(name: str, scaling: Scaling) -> None:
+        """Raise an error if the squares of a column are infinite."""
+        if not np.all(np.isfinite(scaling.variance)):
+            raise ValueError(
+                f"{name} has numbers whose squares are infinite (above about 1e154): they cannot be "
+                f"standardised. Divide {name} by its largest absolute value."
+            )
+
+    def _update_scaling(self, network, X, targets, weight) -> Network | None:
+        """Take new rows into the means and deviations, and leave what the network computes as it was.
+
+        Returns how many times what it was each parameter's gradient is now.
+        """
         if not self.standardize:
-            return
+            return None
         old, old_targets = self._input_scaling, self._target_scaling
         self._input_scaling = old.joined(Scaling.of(X, weight))
         rebase(network, old, self._input_scaling)
         if old_targets is not None:
             self._target_scaling = old_targets.joined(Scaling.of(targets.outputs, weight))
             rebase_outputs(network, old_targets, self._target_scaling)
+        return gradient_factors(network, old, self._input_scaling, old_targets, self._target_scaling)
 
     def _start(self, X, targets: Targets, continuing: bool) -> Network:
         """Draw the networks to train, or copy the present ones, in the dtype of training."""
@@ -360,28 +380,13 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         if targets.output == "logistic":
             target = np.ascontiguousarray(targets.outputs.T, dtype=dtype)
         elif targets.output == "identity":
-            scaling = self._target_scaling
-            target = np.ascontiguousarray(((targets.outputs - scaling.mean) / scaling.scale).T, dtype=dtype)
+            target = np.ascontiguousarray(targets.scaled(self._target_scaling).outputs.T, dtype=dtype)
         mean, inverse_scale = self._input_transform(X.dtype)
         return Rows(X, mean, inverse_scale, targets.labels, target, (counts * normalised).astype(dtype))
 
-    def _judge(self, targets, weight, which, outputs) -> float:
-        if self._target_scaling is not None:
-            # In the units that the networks are trained in, as the loss curve is.
-            scaling = self._target_scaling
-            scaled = Targets(
-                targets.labels,
-                (targets.outputs - scaling.mean) / scaling.scale,
-                targets.strata,
-                targets.output,
-            )
-            return scaled.loss(outputs, weight, which)
-        return targets.loss(outputs, weight, which)
-
     def _hopeless_loss(self, targets: Targets, weight: Array) -> float:
         """Return a loss that training does not end with unless it diverged: well above a constant's."""
-        scale = 1.0 if self._target_scaling is None else self._target_scaling.scale
-        scaled = Targets(targets.labels, targets.outputs / scale, targets.strata, targets.output)
+        scaled = targets.scaled(self._target_scaling)
         return 2.0 * scaled.null_loss(weight) + 0.1 * targets.outputs.shape[1]
 
     def _batch_rows(self, n: int) -> int:
@@ -478,7 +483,14 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
                 f"No row was left out of any bootstrap sample with n_estimators={self.n_estimators} and "
                 f"{X.shape[0]} rows: oob_score has nothing to score. Use more members, or oob_score=False."
             )
-        self.oob_score_ = float(scorer(self._predicted_already(which), X[np.flatnonzero(which)], y[which]))
+        judged = (X, y) if which.all() else (X[np.flatnonzero(which)], y[which])
+        score = float(scorer(self._predicted_already(which), *judged))
+        if not np.isfinite(score):
+            raise ValueError(
+                f"oob_score={self.oob_score!r} gives {score} on the {which.sum()} rows that some network did "
+                "not train on. Use more members or rows, another scorer, or oob_score=False."
+            )
+        self.oob_score_ = score
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

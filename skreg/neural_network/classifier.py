@@ -269,6 +269,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         multilabel = kind == "multilabel-indicator"
         if not multilabel:
             found = np.unique(column_or_1d(y, warn=True))
+        elif np.setdiff1d(y.data if sparse.issparse(y) else y, [0, 1]).size:
+            values = np.unique(y.data if sparse.issparse(y) else y).tolist()
+            raise ValueError(f"y of several labels must be 0 where a label is absent and 1, got {values}.")
         if hasattr(self, "_network") and (partial or self.warm_start):
             if multilabel != self._multilabel or (multilabel and y.shape[1] != len(self.classes_)):
                 raise ValueError("y is not of the kind that the networks were trained on.")

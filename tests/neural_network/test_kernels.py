@@ -10,6 +10,7 @@ from skreg.neural_network import _kernels
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import ACTIVATIONS, Network, Workspace, initialize, packed
 from skreg.neural_network.optimizers import SGD, AdamW
+from skreg.neural_network.scaling import Scaling, gradient_factors, rebase, rebase_outputs
 from skreg.neural_network.training import Rows
 from skreg.penalties import ElasticNetPenalty
 
@@ -198,6 +199,14 @@ def test_weight_decay_is_the_penalty_s_gradient_step_and_spares_the_biases(optim
 
 
 @pytest.mark.parametrize("optimizer_class", [AdamW, SGD])
+def test_decay_of_more_than_there_is_ends_at_zero(optimizer_class):
+    before, work, _ = a_step(optimizer_class, ElasticNetPenalty(), ElasticNetPenalty(l2=25.0), 0.1)
+    n = work.n_weights
+    assert np.all(before[:n] != 0)
+    assert_array_equal(work.parameters[:n], 0)
+
+
+@pytest.mark.parametrize("optimizer_class", [AdamW, SGD])
 def test_l1_is_the_penalty_s_proximal_step_and_makes_exact_zeros(optimizer_class):
     penalty = ElasticNetPenalty(l1=2.0)
     before, work, _ = a_step(optimizer_class, ElasticNetPenalty(), penalty, 0.1)
@@ -205,6 +214,53 @@ def test_l1_is_the_penalty_s_proximal_step_and_makes_exact_zeros(optimizer_class
     assert_allclose(work.parameters[:n], penalty.prox(before[:n], 0.1), rtol=1e-14)
     assert (work.parameters[:n] == 0).sum() > 3
     assert_array_equal(work.parameters[n:], before[n:])
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_gradients_change_with_the_scaling_as_is_said(n_targets):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 4)), rng.standard_normal((30, n_targets))
+    network = networks((4, 5, n_targets), activation="tanh", output="identity")
+    old = Scaling(1.0, np.zeros(4), np.ones(4))
+    new = Scaling(1.0, np.zeros(4), np.array([4.0, 0.25, 1.0, 9.0]))
+    old_targets = Scaling(1.0, np.zeros(n_targets), np.ones(n_targets))
+    new_targets = Scaling(1.0, np.zeros(n_targets), np.full(n_targets, 16.0))
+
+    def gradient(network, inputs, targets):
+        work = Workspace(network, 30, Dropout.none(1))
+        batch = work.batch(30)
+        target = np.ascontiguousarray((y / targets.scale).T)
+        rows = Rows(X, inputs.mean, 1 / inputs.scale, np.zeros(0, np.intp), target, np.ones((3, 30)))
+        rows.gather(np.arange(30), slice(None), batch, None)
+        work.forward(batch)
+        work.take_loss(batch)
+        work.backward(batch, dropped=False)
+        return work.gradient.copy()
+
+    before = gradient(network, old, old_targets)
+    rebase(network, old, new)
+    rebase_outputs(network, old_targets, new_targets)
+    factors = packed(gradient_factors(network, old, new, old_targets, new_targets))[1]
+    assert_allclose(gradient(network, new, new_targets), factors * before, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer_class", [AdamW, SGD])
+def test_an_optimizer_that_is_rescaled_goes_on_as_if_it_had_always_been(optimizer_class):
+    network, _ = packed(networks((2, 1), n_members=1))
+    factor = np.array([2.0, 0.5, 10.0])
+    steps = []
+    for always in (False, True):
+        work = Workspace(network, 1, Dropout.none(0))
+        optimizer = optimizer_class(3, np.dtype(float), ElasticNetPenalty(), ElasticNetPenalty())
+        work.gradient[...] = np.array([1.0, -2.0, 0.3]) * (factor if always else 1.0)
+        optimizer.step(work, 0.01)
+        if not always:
+            optimizer.rescale(factor)
+        before = work.parameters.copy()
+        work.gradient[...] = np.array([0.5, 1.0, -0.2]) * factor
+        optimizer.step(work, 0.01)
+        steps.append(work.parameters - before)
+    assert_allclose(*steps, rtol=1e-6)
 
 
 def test_adam_s_first_step_is_the_sign_of_the_gradient_with_l2_in_it():
