@@ -39,8 +39,8 @@ FIELDS = ["table", "data", "method", "repeat", "fold", "metric", "value"]
 ARCHITECTURES = [(64,), (128, 64), (256, 256), (512,)]
 EPOCHS, BATCH, MEMBERS = 20, 64, 10
 
-# Other draws of the generator, and other folds, than the defaults were chosen on; every repeat draws anew, for
-# what one draw says of a setting is mostly about that draw.
+# Other draws of the generator, and other folds, than the defaults were chosen on; every repeat draws anew,
+# for what one draw says of a setting is mostly about that draw.
 DRAW = 200
 
 

@@ -4,8 +4,8 @@ What a step takes off the weights beside the gradient of the loss are two penalt
 
 - `coupled`, whose gradient λ₂w joins that of the loss (`l2`): Adam then divides it by the gradient's size;
 - `decoupled`, whose training face is applied after the step: w ← (1 − ηλ₂)₊ w is `gradient_step` (weight
-  decay, Loshchilov and Hutter 2019), and L1 is the proximal step, `prox`: soft thresholding by ηλ₁, with exact
-  zeros.
+  decay, Loshchilov and Hutter 2019), and L1 is the proximal step, `prox`: soft thresholding by ηλ₁, with
+  exact zeros.
 
 Biases are not penalised. The kernels do in place what the penalty's methods do with new arrays.
 """

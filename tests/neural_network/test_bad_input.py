@@ -338,7 +338,7 @@ def test_weights_of_both_infinities_are_divergence_and_no_other_warning(solver, 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 def test_labels_are_zero_and_one(values, container):
     Y = np.array(values)[np.random.default_rng(0).integers(0, 2, (len(X), 3))]
-    with pytest.raises(ValueError, match="0 where a label is absent and 1, got|columns of 0 and 1"):
+    with pytest.raises(ValueError, match=r"0 where a label is absent and 1, got|columns of 0 and 1"):
         classifier().fit(X, container(Y))
 
 
