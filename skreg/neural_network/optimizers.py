@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels.steps import adamw_step, cap_norms, sgd_step
 from skreg.neural_network.network import Workspace
 from skreg.penalties import ElasticNetPenalty
 
@@ -78,7 +78,7 @@ class AdamW:
         step = learning_rate / (1.0 - self.beta1**self.n_steps)
         root = 1.0 / math.sqrt(1.0 - self.beta2**self.n_steps)
         for part, l2, keep, threshold in _parts(work, self.coupled, self.decoupled, learning_rate):
-            _kernels.adamw_step(
+            adamw_step(
                 work.parameters[part],
                 work.gradient[part],
                 self._first[part],
@@ -137,7 +137,7 @@ class SGD:
         """Move the parameters by one step of size η = `learning_rate` along the gradient."""
         self.n_steps += 1
         for part, l2, keep, threshold in _parts(work, self.coupled, self.decoupled, learning_rate):
-            _kernels.sgd_step(
+            sgd_step(
                 work.parameters[part],
                 work.gradient[part],
                 self._velocity[part],
@@ -167,7 +167,7 @@ def _cap(work: Workspace, max_norm: float | None) -> None:
     # The last layer's rows are classes, not units (Srivastava et al. 2014 cap hidden units).
     if max_norm is not None:
         for coef in work.network.coefs[:-1]:
-            _kernels.cap_norms(coef.reshape(-1, coef.shape[2]), max_norm)
+            cap_norms(coef.reshape(-1, coef.shape[2]), max_norm)
 
 
 def constant(progress: float) -> float:

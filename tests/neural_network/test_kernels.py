@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import log_softmax
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels import losses, minibatch
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import ACTIVATIONS, Network, Workspace, initialize, packed
 from skreg.neural_network.optimizers import SGD, AdamW
@@ -136,9 +136,9 @@ def test_the_softmax_loss_is_the_cross_entropy_even_of_huge_logits():
     expected = -log_softmax(z, axis=0)[labels, [0, 1]].sum()
     flat = z.ravel().copy()
     dealt = np.array([0, 2]), labels, np.ones(2), np.zeros(2), loss
-    _kernels.shift_logits(flat, *dealt)
+    losses.shift_logits(flat, *dealt)
     np.exp(flat, out=flat)
-    _kernels.softmax_loss(flat, *dealt)
+    losses.softmax_loss(flat, *dealt)
     assert_allclose(loss, expected)
     assert_allclose(flat.reshape(3, 2).sum(axis=0), 0, atol=1e-15)
 
@@ -156,8 +156,8 @@ def test_every_member_is_dealt_its_rows_of_weight_over_the_number_of_rows():
 
 def test_noise_is_uniform_bytes_and_the_same_for_the_same_seed():
     noise, again = np.zeros(256_003, np.uint8), np.zeros(256_003, np.uint8)
-    _kernels.fill_bytes(np.random.SFC64(0), noise)
-    _kernels.fill_bytes(np.random.SFC64(0), again)
+    minibatch.fill_bytes(np.random.SFC64(0), noise)
+    minibatch.fill_bytes(np.random.SFC64(0), again)
     assert_array_equal(noise, again)
     counts = np.bincount(noise, minlength=256)
     assert ((counts - 1000.0) ** 2 / 1000.0).sum() < 350  # χ² on 255 degrees of freedom, p = 1e-4
@@ -172,10 +172,10 @@ def test_gathered_rows_are_standardised_and_sparse_ones_the_same(dtype, trained)
     mean, inverse = X.mean(axis=0), (1 / X.std(axis=0)).astype(dtype)
     rows = np.array([3, 3, 19, 0])
     dense, from_sparse = np.empty((4, 6), trained), np.empty((4, 6), trained)
-    _kernels.gather_rows(X, rows, mean, inverse, dense)
+    minibatch.gather_rows(X, rows, mean, inverse, dense)
     csr = sparse.csr_array(X)
     indices = csr.indices.astype(np.int32), csr.indptr.astype(np.int32)
-    _kernels.gather_sparse_rows(csr.data, *indices, rows, mean, inverse, from_sparse)
+    minibatch.gather_sparse_rows(csr.data, *indices, rows, mean, inverse, from_sparse)
     assert_array_equal(dense, from_sparse)
     assert_allclose(dense, (X[rows] - mean) * inverse, rtol=1e-6)
 
