@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -25,8 +23,9 @@ from skreg.neural_network.inference import Predictor
 from skreg.neural_network.lbfgs import minimize_lbfgs
 from skreg.neural_network.network import Network, initialize, packed
 from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
-from skreg.neural_network.out_of_bag import bootstrap_counts, online_counts, out_of_bag_mean
-from skreg.neural_network.parameters import check_parameters, dropout_rates, is_flag, layer_sizes
+from skreg.neural_network.out_of_bag import JudgedOutOfBag, bootstrap_counts, online_counts
+from skreg.neural_network.parameters import check_parameters, dropout_rates, layer_sizes
+from skreg.neural_network.progress import EpochReport
 from skreg.neural_network.scaling import Scaling, gradient_factors, rebase, rebase_outputs
 from skreg.neural_network.splits import validation_split
 from skreg.neural_network.targets import Targets
@@ -42,11 +41,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _INITIAL, _BOOTSTRAP, _TRAINING, _MASKS, _SPLIT = range(5)
 
 
-class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """K multilayer perceptrons trained as one: what does not depend on the kind of y."""
 
     _y_numeric = False
-    _default_scoring = "accuracy"
 
     @abstractmethod
     def _check_y(self, y, *, partial: bool, classes=None) -> None:
@@ -211,7 +209,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             patience=self.n_iter_no_change if self.early_stopping else None,
             tol=self.tol,
             hopeless=self._hopeless_loss(targets, weight),
-            report=_Report(self, context),
+            report=EpochReport(self, context),
         )
         if outcome.diverged:
             self._warn_of_divergence(outcome)
@@ -420,96 +418,10 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
     def _calibrate(self, X, targets: Targets, weight: Array, counts: Array) -> None:
         """Fit a temperature to rows that members left out; a regressor has none."""
 
-    @property
-    def _wants_out_of_bag(self) -> bool:
-        return self._scorer() is not None
-
-    def _scorer(self) -> Any:
-        """Return the scorer of out-of-bag predictions, or None if they are not to be scored."""
-        scoring = self.oob_score
-        if is_flag(scoring):
-            if not scoring:
-                return None
-            scoring = self._default_scoring
-        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-        if not callable(scorer):
-            raise ValueError(
-                "oob_score must be True, False, the name of a scorer, or a scorer of (estimator, X, y), "
-                f"got {self.oob_score!r}."
-            )
-        return scorer
-
-    def _leaves_out_the_same(self, X, targets: Targets, weight: Array, continuing: bool) -> bool:
-        """Tell whether what a member leaves out now it has never trained on.
-
-        Training that goes on draws the same bootstrap samples, so that it has not if the rows are the same.
-        """
-        if not self.warm_start:
-            self._left_out_of = None
-            return True
-        split = (self.bootstrap, self.early_stopping, self.validation_fraction)
-        rows = joblib.hash((X, targets.outputs, weight, split))
-        honest = not continuing or self._left_out_of == rows
-        self._left_out_of = rows if honest else None
-        if self._wants_out_of_bag and not honest:
-            raise ValueError(
-                "oob_score and calibrate='oob' would judge members by rows that they may have trained on: "
-                "since the first fit, every call must have been a fit of these very rows with "
-                "warm_start=True. Fit a clone, or set oob_score=False and calibrate=None."
-            )
-        return honest
-
-    def _forget_out_of_bag(self) -> None:
-        for name in ("oob_score_", "oob_decision_function_", "oob_prediction_", "oob_rows_"):
-            vars(self).pop(name, None)
-
-    def _out_of_bag(self, X, y, targets: Targets, weight: Array, counts: Array) -> None:
-        """Predict every row by the members that did not train on it, and score that."""
-        mean = np.empty(targets.outputs.shape, self._network.dtype)
-        known = np.empty(X.shape[0], dtype=bool)
-        for rows, chunk in self._chunks(X):
-            outputs = self._unscaled(self._network.outputs(chunk))
-            mean[rows], known[rows] = out_of_bag_mean(outputs, counts[:, rows])
-        # What is known without looking at the row stands where no member can say more.
-        mean[~known] = (weight / weight.sum()) @ targets.outputs
-        self.oob_rows_ = known
-        self._take_out_of_bag(mean, targets)
-        scorer = self._scorer()
-        if scorer is None:
-            return
-        which = known & (weight > 0)
-        if not which.any():
-            raise ValueError(
-                f"No row was left out of any bootstrap sample with n_estimators={self.n_estimators} and "
-                f"{X.shape[0]} rows: oob_score has nothing to score. Use more members, or oob_score=False."
-            )
-        judged = (X, y) if which.all() else (X[np.flatnonzero(which)], y[which])
-        score = float(scorer(self._predicted_already(which), *judged))
-        if not np.isfinite(score):
-            raise ValueError(
-                f"oob_score={self.oob_score!r} gives {score} on the {which.sum()} rows that some network did "
-                "not train on. Use more members or rows, another scorer, or oob_score=False."
-            )
-        self.oob_score_ = score
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-class _Report:
-    """Tells scikit-learn's callbacks of every epoch."""
-
-    def __init__(self, estimator, context) -> None:
-        self._estimator, self._context = estimator, context
-
-    def begin(self) -> None:
-        self._epoch = self._context.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(estimator=self._estimator)
-
-    def end(self) -> bool:
-        return self._epoch.call_on_fit_task_end(estimator=self._estimator)
 
 
 @contextmanager

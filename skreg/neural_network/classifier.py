@@ -7,11 +7,12 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg.neural_network._base import BaggedDropoutMLP, unchanged_on_failure
+from skreg.neural_network.class_weights import weights_of_labels, weights_of_rows
 from skreg.neural_network.export import export_member
 from skreg.neural_network.parameters import check_option
 from skreg.neural_network.targets import Targets
@@ -329,39 +330,12 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         if partial and isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight={self.class_weight!r} asks for the frequencies of the classes, which "
-                "partial_fit "
-                "does not know: pass a dict, such as sklearn.utils.class_weight.compute_class_weight gives."
+                "partial_fit does not know: pass a dict, such as "
+                "sklearn.utils.class_weight.compute_class_weight gives."
             )
-        if not self._multilabel:
-            return self._weights_of(self.class_weight, column_or_1d(y), self.classes_, sample_weight)
-        columns = (y.toarray() if sparse.issparse(y) else np.asarray(y)).T
-        of_each = self.class_weight
-        if isinstance(of_each, str):
-            of_each = [of_each] * len(columns)
-        if not isinstance(of_each, list) or len(of_each) != len(columns):
-            raise ValueError(
-                f"class_weight must be None, 'balanced' or a list of {len(columns)} dicts, one a label, got "
-                f"{self.class_weight!r}."
-            )
-        weights = [
-            self._weights_of(one, column, np.unique(column), sample_weight)
-            for one, column in zip(of_each, columns, strict=True)
-        ]
-        return np.prod(weights, axis=0)
-
-    @staticmethod
-    def _weights_of(class_weight, y, classes, sample_weight):
-        if isinstance(class_weight, str):
-            # Classes without weight have no frequency to balance.
-            weighted = sample_weight > 0
-            classes = np.unique(y[weighted])
-            of_class = compute_class_weight(
-                class_weight, classes=classes, y=y[weighted], sample_weight=sample_weight[weighted]
-            )
-        else:
-            of_class = compute_class_weight(class_weight, classes=classes, y=y)
-        # Of rows of the others, which weigh nothing, any will do.
-        return of_class[np.minimum(np.searchsorted(classes, y), len(classes) - 1)]
+        if self._multilabel:
+            return weights_of_labels(self.class_weight, y, sample_weight)
+        return weights_of_rows(self.class_weight, column_or_1d(y), self.classes_, sample_weight)
 
     def _set_network(self, network):
         super()._set_network(network)
