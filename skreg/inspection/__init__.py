@@ -1,0 +1,1 @@
+"""Seeing it: Displays of penalties, paths, posteriors and networks."""
