@@ -2,8 +2,8 @@
 
     min ½ (w − ŵ)ᵀ H (w − ŵ)   subject to   P(w) ≤ P((r, 0)),   P(w) = Σⱼ vⱼ (λ₁ |wⱼ| + ½ λ₂ wⱼ²)
 
-The ball is that of `ElasticNetPenalty.ball`: a diamond, a circle, or four arcs between, crossing the first axis
-at ± r. Only the ratio of λ₁ to λ₂ shapes it, so (ρ, 1 − ρ) stands for scikit-learn's l1_ratio = ρ.
+The ball is that of `ElasticNetPenalty.ball`: a diamond, a circle, or four arcs between, crossing the first
+axis at ± r. Only the ratio of λ₁ to λ₂ shapes it, so (ρ, 1 − ρ) stands for scikit-learn's l1_ratio = ρ.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-# The scene in which the circle of radius 1.2 is touched at w = (1.157, 0.320), and the diamond of that radius at
-# its corner (1.2, 0). The Hessian is [[2, −1], [−1, 2]].
+# The scene in which the circle of radius 1.2 is touched at w = (1.157, 0.320), and the diamond of that radius
+# at its corner (1.2, 0). The Hessian is [[2, −1], [−1, 2]].
 OPENING_CENTER = (2.3, 1.1)
 OPENING_ANGLE = 45.0
 OPENING_CURVATURES = (1.0, 3.0)
@@ -50,8 +50,8 @@ class Touch:
     coef : ndarray of shape (2,)
         The touching point w; a coordinate is exactly zero where it touches at a corner.
     multiplier : float
-        μ ≥ 0: w minimises the loss + μ P too, so that μλ₁ and μλ₂ are the strengths of the equivalent penalty.
-        0 if the ball holds the loss's own minimum.
+        μ ≥ 0: w minimises the loss + μ P too, so that μλ₁ and μλ₂ are the strengths of the equivalent
+        penalty. 0 if the ball holds the loss's own minimum.
     loss : float
         ½ (w − ŵ)ᵀ H (w − ŵ), the level of the contour that touches.
     """
@@ -69,13 +69,13 @@ class Touch:
 def touching_point(hessian: ArrayLike, center: ArrayLike, penalty: ElasticNetPenalty, radius: float) -> Touch:
     """Find where a quadratic loss is least in the ball of a penalty.
 
-    A corner is the answer if the pull of the loss there lies in the corner's cone, which is a comparison of two
-    numbers. Otherwise no coordinate is zero, and in the quadrant of signs s
+    A corner is the answer if the pull of the loss there lies in the corner's cone, which is a comparison of
+    two numbers. Otherwise no coordinate is zero, and in the quadrant of signs s
 
         w(μ) = (H + μλ₂V)⁻¹ (Hŵ − μλ₁Vs),
 
-    along which P falls and is convex in μ: Newton's steps from μ = 0 rise to the root without overshooting, and
-    end at rounding.
+    along which P falls and is convex in μ: Newton's steps from μ = 0 rise to the root without overshooting,
+    and end at rounding.
 
     Parameters
     ----------
