@@ -42,6 +42,7 @@ _CONTENTS = {
     "BaggedDropoutMLPClassifier": "neural_network",
     "BaggedDropoutMLPRegressor": "neural_network",
     "PredictiveUncertainty": "neural_network",
+    "explore": "explorers",
     "ElasticNetPenalty": "penalties",
     "L1": "penalties",
     "L2": "penalties",
@@ -49,6 +50,7 @@ _CONTENTS = {
 }
 _SUBMODULES = {
     "bayes",
+    "explorers",
     "feature_selection",
     "linear_model",
     "model_selection",
