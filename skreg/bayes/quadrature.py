@@ -96,8 +96,8 @@ def quadrature_posterior(
     Raises
     ------
     ValueError
-        If there are more than two features, shapes differ, the Hessian is not positive definite, the variance
-        is not > 0, or the penalty is confined to w ≥ 0.
+        If there are more than two features, shapes differ, the Hessian is not symmetric and positive definite, the
+        variance is not > 0, or the penalty is confined to w ≥ 0.
 
     References
     ----------
@@ -123,9 +123,12 @@ def quadrature_posterior(
     if not (math.isfinite(variance) and variance > 0):
         raise ValueError(f"variance must be a finite number > 0, got {variance!r}.")
     try:
+        if not np.array_equal(H, H.T):  # NaN is not equal either
+            raise np.linalg.LinAlgError
         X = np.linalg.cholesky(H).T  # rows whose squared error is the quadratic
     except np.linalg.LinAlgError:
-        raise ValueError(f"hessian must be positive definite, got {H.tolist()}.") from None
+        wanted = "hessian must be symmetric and positive definite"
+        raise ValueError(f"{wanted}, got {H.tolist()}.") from None
     problem = least_squares(X, (X @ centre)[:, None], np.ones(p), fit_intercept=False)
     mode = solve_elastic_net(problem, penalty, tol=1e-14).coef[0]
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -63,12 +63,15 @@ def opened(chromium, file, *, width=720, height=900, scheme="light", motion="no-
         context.close()
 
 
-def screenshots(folder, *, widths=(360, 1600), schemes=("light", "dark"), names=NAMES):
-    """Write a picture of each scene of each explorer, NAME-SCENE-WIDTH-SCHEME.png; return their paths."""
+def screenshots(folder, *, widths=(360, 1600), schemes=("light", "dark"), names=NAMES, chromium=None):
+    """Write a picture of each scene of each explorer, NAME-SCENE-WIDTH-SCHEME.png; return their paths.
+
+    By the browser that is given, or one of its own.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with tempfile.TemporaryDirectory() as pages, browser() as chromium:
+    with tempfile.TemporaryDirectory() as pages, nullcontext(chromium) if chromium else browser() as chromium:
         for name in names:
             file = explore(name).save(Path(pages) / f"{name}.html")
             for scene, clicks in SCENES[name].items():
