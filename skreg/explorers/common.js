@@ -89,6 +89,8 @@ window.skreg = (() => {
 
   // Follow a pointer from where it is pressed on an element.
   function follow(element, plane, { start = () => {}, move }) {
+    // Else the page would scroll under the finger: touch-action is not heeded everywhere inside a picture.
+    element.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     element.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       event.preventDefault();

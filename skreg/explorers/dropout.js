@@ -38,7 +38,7 @@
 
   const diagram = new Plane("network", { x: [0, 4], y: [0, 1], height: (width) => Math.min(0.72 * width, 380) });
   const curves = new Plane("curves", {
-    x: [-1, 1], y: [-1.75, 1.75], height: (width) => Math.min(0.5 * width, 280), margin: { left: 24, bottom: 22, right: 6 },
+    x: [-1, 1], y: [-1.75, 1.75], height: (width) => Math.min(Math.max(0.52 * width, 210), 300), margin: { left: 24, bottom: 22, right: 6 },
   });
   const squares = new Plane("units-picture", { x: [0, 10], y: [0, 10], height: (width) => width });
   const bars = new Plane("bars", { x: [0, 200], y: [0, 3], height: () => 106, margin: { bottom: 22, left: 1, right: 12 } });
@@ -124,7 +124,7 @@
         const y = 0.5 * (top + bottom);
         return [
           svg("rect", { x: bars.x(0), y: top, width: bars.x(Math.min(now, 200)) - bars.x(0), height: bottom - top, class: row === 2 ? "bar answer" : "bar penalty" }),
-          svg("text", { class: "inside", x: bars.x(0) + 7, y: y + 4.5 }, ["as they are", "divided by q", "test time"][row]),
+          svg("text", { class: "inside", x: bars.x(0) + 7, y: y + 4.5 }, ["plain", "inverted", "test time"][row]),
           svg("line", { class: "whisker", x1: bars.x(Math.max(mean - deviation, 0)), x2: bars.x(Math.min(mean + deviation, 200)), y1: y, y2: y }),
           svg("circle", { class: "expected", cx: bars.x(mean), cy: y, r: 4 }),
         ];

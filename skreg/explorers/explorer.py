@@ -21,7 +21,7 @@ from skreg.explorers.constants import constants_of
 __all__ = ["Explorer", "explore"]
 
 # Each page with the height in pixels that it asks for where it is 720 wide.
-_HEIGHTS = {"penalty": 900, "prior": 840, "dropout": 1290}
+_HEIGHTS = {"penalty": 900, "prior": 840, "dropout": 1320}
 
 
 @dataclass(frozen=True, repr=False)

@@ -108,7 +108,7 @@
     const zero = coef.indexOf(0);
     if (zero >= 0) {
       const name = zero === 0 ? "w₁" : "w₂";
-      return `The ellipse meets a corner: ${name} is exactly zero. It stays zero wherever ŵ goes in that shaded wedge.`;
+      return `The ellipse meets a corner: ${name} is exactly zero. It stays zero wherever ŵ goes in ${shaded ? "that shaded wedge" : "the wedge beyond that corner"}.`;
     }
     if (state.l1Ratio === 0) return "A circle has no corners. Both coefficients shrink, and neither becomes zero.";
     return "The ellipse touches between two corners. Both coefficients shrink, and neither is zero.";

@@ -205,7 +205,7 @@
     show("prior", priorWords());
     show("caption", dimension === 1
       ? "Drag ŵ along the axis, or focus it and use the arrow keys, with Shift for finer steps."
-      : "Drag ŵ, or focus it and use the arrow keys. The lines are where a density has fallen to 61 % and 14 % of its peak: one and two standard deviations of a Gaussian.");
+      : "Drag ŵ, or focus it and use the arrow keys. The lines are where a density has fallen to 61\u00a0% and 14\u00a0% of its peak: one and two standard deviations of a Gaussian.");
     const words = (name) => `${name} ${found[name].map((w) => fixed(w, 3)).join(", ")}`;
     announce(`Posterior ${SUMMARIES.map(words).join("; ")}. Prior ${priorWords()}.`);
   }

@@ -16,7 +16,10 @@ def problems(draw):
     scales = np.array([10 ** draw(st.floats(-1.0, 1.5)) for _ in range(2)])
     hessian = np.array([[1.0, correlation], [correlation, 1.0]]) * np.outer(scales, scales)
     center = np.array([draw(st.floats(-3.0, 3.0)) for _ in range(2)])
-    strength, ratio = 10 ** draw(st.floats(-2.0, 2.0)), draw(st.sampled_from([0.0, 1.0]) | st.floats(1e-6, 1.0))
+    strength, ratio = (
+        10 ** draw(st.floats(-2.0, 2.0)),
+        draw(st.sampled_from([0.0, 1.0]) | st.floats(1e-6, 1.0)),
+    )
     factors = draw(st.sampled_from([None, [1.0, 3.0]]))
     penalty = ElasticNetPenalty(l1=strength * ratio, l2=strength * (1.0 - ratio), factors=factors)
     return hessian, center, penalty, 10 ** draw(st.floats(-1.0, 1.0))
@@ -77,7 +80,9 @@ def test_one_coefficient_is_two_halves_of_normals(estimate, rate):
         truncnorm(-centers[0] / sd, np.inf, centers[0], sd),
         truncnorm(-np.inf, -centers[1] / sd, centers[1], sd),
     ]
-    assert found.mean[0] == pytest.approx(sum(s * half.mean() for s, half in zip(share, halves, strict=True)), abs=1e-9)
+    assert found.mean[0] == pytest.approx(
+        sum(s * half.mean() for s, half in zip(share, halves, strict=True)), abs=1e-9
+    )
     below = sum(s * half.cdf(found.median[0]) for s, half in zip(share, halves, strict=True))
     assert below == pytest.approx(0.5, abs=1e-9)
 
@@ -100,11 +105,17 @@ def test_the_gibbs_sampler_draws_from_it():
     y = X @ [1.0, 0.2] + rng.standard_normal(15)
     lasso = Lasso(alpha=0.3, fit_intercept=False).fit(X, y)
     gram = X.T @ X
-    exact = quadrature_posterior(gram, np.linalg.solve(gram, X.T @ y), energy_of(lasso, X, y).penalty, variance=1.0)
+    exact = quadrature_posterior(
+        gram, np.linalg.solve(gram, X.T @ y), energy_of(lasso, X, y).penalty, variance=1.0
+    )
     drawn = posterior(lasso, X, y, noise=1.0, draws=5000, random_state=0)["posterior"]["coef"]
     sd = drawn.std(("chain", "draw")).values
-    assert np.abs(drawn.mean(("chain", "draw")).values - exact.mean) == pytest.approx([0, 0], abs=0.05 * sd.min())
-    assert np.abs(drawn.median(("chain", "draw")).values - exact.median) == pytest.approx([0, 0], abs=0.05 * sd.min())
+    assert np.abs(drawn.mean(("chain", "draw")).values - exact.mean) == pytest.approx(
+        [0, 0], abs=0.05 * sd.min()
+    )
+    assert np.abs(drawn.median(("chain", "draw")).values - exact.median) == pytest.approx(
+        [0, 0], abs=0.05 * sd.min()
+    )
     assert exact.mode == pytest.approx(lasso.coef_, abs=1e-10)
 
 

@@ -80,7 +80,10 @@ def test_every_center_in_a_wedge_and_none_beside_it_gives_the_zero(opened):
             hessian = contour_hessian(rng.uniform(0.0, 180.0), [1.0, 4.0])
             for axis, sign in ((0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0)):
                 sides = np.array(
-                    page.evaluate("args => skreg.wedge(...args)", [hessian.tolist(), [ratio, 1 - ratio], 1.1, axis, sign])
+                    page.evaluate(
+                        "args => skreg.wedge(...args)",
+                        [hessian.tolist(), [ratio, 1 - ratio], 1.1, axis, sign],
+                    )
                 )
                 corner = np.zeros(2)
                 corner[axis] = sign * 1.1
@@ -156,7 +159,9 @@ def test_thinned_and_whole_networks_and_the_signal(opened):
         if i >= N_SETTINGS // 2:  # and other weights
             units = [1, *rng.integers(1, 20, 3).tolist(), 1]
             network = {
-                "coefs": [rng.standard_normal((b, a)).tolist() for a, b in zip(units, units[1:], strict=False)],
+                "coefs": [
+                    rng.standard_normal((b, a)).tolist() for a, b in zip(units, units[1:], strict=False)
+                ],
                 "intercepts": [rng.standard_normal(b).tolist() for b in units[1:]],
             }
             rate = rng.uniform(0.0, 0.9)

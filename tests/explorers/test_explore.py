@@ -65,7 +65,9 @@ def test_a_page_that_there_is_not_is_an_error():
 @every_page
 def test_a_notebook_shows_the_page_in_a_frame(chromium, tmp_path, name):
     cell = tmp_path / "cell.html"
-    cell.write_text(f"<!doctype html><meta charset='utf-8'>{skreg.explore(name)._repr_html_()}", encoding="utf-8")
+    cell.write_text(
+        f"<!doctype html><meta charset='utf-8'>{skreg.explore(name)._repr_html_()}", encoding="utf-8"
+    )
     with browsing.opened(chromium, cell) as page:
         frame = page.frame_locator("iframe")
         assert frame.locator("#verdict").inner_text()
@@ -73,6 +75,8 @@ def test_a_notebook_shows_the_page_in_a_frame(chromium, tmp_path, name):
 
 
 def test_screenshots_are_written_where_they_are_wanted(chromium, tmp_path):
-    paths = browsing.screenshots(tmp_path / "new", widths=(360,), schemes=("dark",), names=("penalty",), chromium=chromium)
+    paths = browsing.screenshots(
+        tmp_path / "new", widths=(360,), schemes=("dark",), names=("penalty",), chromium=chromium
+    )
     assert [path.name for path in paths] == ["penalty-circle-360-dark.png", "penalty-diamond-360-dark.png"]
     assert all(Path(path).stat().st_size > 10_000 for path in paths)

@@ -86,6 +86,33 @@ def test_the_ball_is_dragged_by_any_point_of_its_edge(opened):
         assert np.abs(touched(page)).sum() == pytest.approx(1.5, abs=0.02)
 
 
+def test_it_is_dragged_by_a_finger_too(opened):
+    with opened("penalty", width=360) as page:
+        page.locator("#center").scroll_into_view_if_needed()
+        x, y = middle(page, "#center .dot")
+        touch = page.context.new_cdp_session(page)
+        for kind, points in (
+            ("touchStart", [{"x": x, "y": y}]),
+            ("touchMove", [{"x": x, "y": y + 30}]),
+            ("touchMove", [{"x": x, "y": y + 60}]),
+            ("touchEnd", []),
+        ):
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        unit = page.locator("#picture").bounding_box()["width"] / 6.2
+        assert float(page.input_value("#center1")) == pytest.approx(2.3, abs=0.01)
+        assert float(page.input_value("#center2")) == pytest.approx(1.1 - 60 / unit, abs=0.01)
+
+
+def test_on_a_telephone_the_picture_stays_in_sight_of_what_changes_it(opened):
+    with opened("penalty", width=360, height=740) as page:
+        for control in ("#l1_ratio", "#stretch", "#reset", "#l1_ratio"):
+            page.focus(control)
+            picture, focused = (page.locator(each).bounding_box() for each in ("#picture", control))
+            assert picture["y"] >= 0
+            assert picture["y"] + picture["height"] <= focused["y"]
+            assert focused["y"] + focused["height"] <= 740
+
+
 def test_contours_are_turned_and_stretched_by_their_points(opened):
     with opened("penalty") as page:
         drag(page, middle(page, "#turn .grip"), (0, 25))
@@ -210,7 +237,9 @@ def test_every_slider_moves_by_keyboard_and_changes_what_is_said(opened, name, s
             output = page.locator(f"output[for={slider.get_attribute('id')}]")
             value, words, picture = slider.input_value(), output.inner_text(), page.inner_html(".scene")
             slider.focus()
-            page.keyboard.press("ArrowLeft" if float(value) == float(slider.get_attribute("max")) else "ArrowRight")
+            page.keyboard.press(
+                "ArrowLeft" if float(value) == float(slider.get_attribute("max")) else "ArrowRight"
+            )
             assert slider.input_value() != value
             assert output.inner_text() != words
             assert slider.get_attribute("aria-valuetext") == output.inner_text()
@@ -276,7 +305,9 @@ def test_every_control_has_a_name_and_every_picture_words(opened, name, scene):
         assert not unnamed
         for point in page.locator(".handle:visible").all():
             assert point.get_attribute("role") == "slider"
-            low, now, high = (float(point.get_attribute(f"aria-value{what}")) for what in ("min", "now", "max"))
+            low, now, high = (
+                float(point.get_attribute(f"aria-value{what}")) for what in ("min", "now", "max")
+            )
             assert low <= now <= high
             assert point.get_attribute("aria-valuetext")
         assert page.get_attribute("html", "lang") == "en"
@@ -334,14 +365,7 @@ def contrast(one, other):
     return (light + 0.05) / (dark + 0.05)
 
 
-@every_scene
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_lines_have_contrast_by_day_and_by_night(opened, name, scene, scheme):
-    # WCAG 2.2, AA: 4.5 for text, on whatever shade it stands, and 3 for the lines of the pictures.
-    with opened(name, scheme=scheme) as page:
-        go_to(page, name, scene)
-        colors = page.evaluate(
-            """() => {
+COLORS = """() => {
                 const rgba = css => {
                     const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
                     canvas.fillStyle = css;
@@ -368,7 +392,19 @@ def test_text_and_lines_have_contrast_by_day_and_by_night(opened, name, scene, s
                         .map(([text, over, share]) => [named(text), named(over), share]),
                 };
             }"""
-        )
+
+
+@every_scene
+def test_text_and_lines_have_contrast_by_day_and_by_night(opened, name, scene):
+    # WCAG 2.2, AA: 4.5 for text, on whatever shade it stands, and 3 for the lines of the pictures.
+    with opened(name) as page:
+        go_to(page, name, scene)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            check_contrast(page.evaluate(COLORS), scheme)
+
+
+def check_contrast(colors, scheme):
     page_color = np.array(colors["page"][:3])
     assert (luminance(page_color) < 0.05) == (scheme == "dark")
     assert len(colors["text"]) > 20
@@ -384,7 +420,12 @@ def test_text_and_lines_have_contrast_by_day_and_by_night(opened, name, scene, s
 @every_page
 def test_what_is_clicked_is_large_enough_for_a_finger(opened, name):
     with opened(name, width=360) as page:
-        for selector in ("button:visible", "input[type=range]:visible", "input[type=number]:visible", ".choice:visible"):
+        for selector in (
+            "button:visible",
+            "input[type=range]:visible",
+            "input[type=number]:visible",
+            ".choice:visible",
+        ):
             for box in (each.bounding_box() for each in page.locator(selector).all()):
                 assert box["height"] >= 24 and box["width"] >= 24
 
