@@ -118,7 +118,7 @@ def touching_point(hessian: ArrayLike, center: ArrayLike, penalty: ElasticNetPen
     v = _ball_factors(penalty)
     if not (math.isfinite(radius) and radius > 0):
         raise ValueError(f"radius must be a finite number > 0, got {radius!r}.")
-    level = v[0] * (l1 * radius + 0.5 * l2 * radius**2)
+    level = float(v[0] * (l1 * radius + 0.5 * l2 * radius**2))
     if penalty.value(centre) <= level:
         return _touch(H, centre, centre, 0.0)
 
