@@ -1,7 +1,7 @@
 """What the Displays share: colours, panels and labels. The only file that imports matplotlib, when called.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; each comes with a line style and a marker of its
-own, so that a grey print tells them apart too.
+Colours are Okabe and Ito's, told apart by colour-blind readers; each comes with a line style and a marker of
+its own, so that a grey print tells them apart too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
+
+from skreg.inspection._features import shortened
 
 __all__ = [
     "BLUE",
@@ -26,11 +28,9 @@ __all__ = [
     "check_matplotlib",
     "data_frame",
     "label_ends",
-    "largest",
     "legend_above",
     "panels",
     "series",
-    "shortened",
     "tidy",
 ]
 
@@ -94,8 +94,8 @@ def panels(
     Parameters
     ----------
     ax : matplotlib Axes, sequence of n of them, or None
-        None makes a figure. One Axes for several panels is divided among them, and hidden, as in scikit-learn's
-        PartialDependenceDisplay.
+        None makes a figure. One Axes for several panels is divided among them, and hidden, as in
+        scikit-learn's PartialDependenceDisplay.
     n : int
         How many.
     figsize : tuple of two floats
@@ -144,18 +144,6 @@ def tidy(ax: Any, *, zero: bool = False) -> None:
         ax.axhline(0.0, color=LIGHT, linewidth=0.8, zorder=0)
 
 
-def largest(sizes: ArrayLike, n: int) -> NDArray[np.intp]:
-    """Find which n sizes are the largest, in decreasing order; fewer if fewer are above zero."""
-    sizes = np.nan_to_num(np.asarray(sizes, dtype=np.float64))
-    order = np.argsort(-sizes, kind="stable")[: max(int(n), 0)]
-    return order[sizes[order] > 0]
-
-
-def shortened(name: str, length: int = 24) -> str:
-    """Cut a long name, so that it does not take the figure."""
-    return name if len(name) <= length else name[: length - 1] + "…"
-
-
 def legend_above(ax: Any, **params: Any) -> Any:
     """Put a legend of a row or two on top of the panel, where it hides nothing."""
     look = {"ncols": 3, "fontsize": "small", "frameon": False, "borderaxespad": 0.2, "handlelength": 2.2}
@@ -190,7 +178,14 @@ def label_ends(
             fontsize=size,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "linewidth": 0.5,
+                "relpos": (0.0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
         )
         for at, value, place, name, color in zip(x, values, places, names, colors, strict=True)
     ]

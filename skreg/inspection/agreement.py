@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skreg.bayes.agreement import MAPAgreement, map_agreement
+from skreg.inspection._features import largest, names_of, shortened
 from skreg.inspection._style import (
     BLUE,
     GREY,
@@ -18,9 +19,7 @@ from skreg.inspection._style import (
     check_matplotlib,
     data_frame,
     label_ends,
-    largest,
     panels,
-    shortened,
     tidy,
 )
 
@@ -233,9 +232,7 @@ class MAPAgreementDisplay:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        if self.feature_names is None:
-            return tuple(f"x{j}" for j in range(self._coef.size))
-        return tuple(str(name) for name in self.feature_names)
+        return names_of(self.feature_names, self._coef.size)
 
     @property
     def _relative(self) -> FloatArray:

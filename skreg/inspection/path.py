@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skreg.bayes.noise import degrees_of_freedom
+from skreg.inspection._features import largest, names_of
+from skreg.inspection._path_data import alphas_of, degrees_of_freedom_along, errors_of, path_of
 from skreg.inspection._style import (
     BLUE,
     GREEN,
     GREY,
-    LIGHT,
     VERMILLION,
     check_kinds,
     check_matplotlib,
     data_frame,
     label_ends,
-    largest,
     panels,
     series,
     tidy,
 )
-from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, select_alpha
-from skreg.linear_model.energy import Energy, energy_of, final_step, fitted_estimator
-from skreg.linear_model.path import RegularizationPath, regularization_path
-from skreg.penalties import L2, ElasticNetPenalty
-from skreg.solvers.least_squares import least_squares
-from skreg.solvers.spectral import Spectrum
+from skreg.linear_model.energy import energy_of, final_step, fitted_estimator
+from skreg.linear_model.path import RegularizationPath
 
 __all__ = ["RegularizationPathDisplay"]
 
@@ -182,10 +176,10 @@ class RegularizationPathDisplay:
                 f"{energy.label} has no penalty to follow: its alpha is 0. Draw a path of "
                 f"`regularization_path` with {cls.__name__}.from_result."
             )
-        measured = _errors_of(final_step(fitted))
+        measured = errors_of(final_step(fitted))
         tried = measured.pop("alphas", np.empty(0))
-        grid = _grid(energy, alphas, tried)
-        path = _path(energy, grid)
+        grid = alphas_of(energy, alphas, tried)
+        path = path_of(energy, grid)
         for name in ("errors", "standard_errors"):
             if name in measured:
                 at = np.full(grid.size, np.nan)
@@ -195,7 +189,7 @@ class RegularizationPathDisplay:
             alphas=grid,
             coefs=path.coefs,
             feature_names=energy.feature_names,
-            degrees_of_freedom=_degrees_of_freedom(energy, path),
+            degrees_of_freedom=degrees_of_freedom_along(energy, path),
             alpha=energy.alpha,
             estimator_name=energy.label,
             **measured,
@@ -283,7 +277,10 @@ class RegularizationPathDisplay:
         )
         placed = dict(zip(kinds, self.axes_, strict=True))
         self.ax_ = placed.get("coef", self.axes_[0])
-        self.lines_, self.labels_, self.error_line_, self.marks_ = [], [], None, {}
+        self.lines_: list[Any] = []
+        self.labels_: list[Any] = []
+        self.error_line_: Any = None
+        self.marks_: dict[str, list[Any]] = {}
         for panel in self.axes_:
             if x == "alpha":
                 panel.set_xscale("log")
@@ -328,9 +325,7 @@ class RegularizationPathDisplay:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        if self.feature_names is None:
-            return tuple(f"x{j}" for j in range(len(self._coefs)))
-        return tuple(str(name) for name in self.feature_names)
+        return names_of(self.feature_names, len(self._coefs))
 
     def _along(self, x: str) -> FloatArray:
         if x not in _X:
@@ -436,120 +431,3 @@ class RegularizationPathDisplay:
                 color=color,
                 fontsize=8,
             )
-
-
-def _grid(energy: Energy, alphas: Any, tried: FloatArray) -> FloatArray:
-    """Lay out decreasing alphas, with those of the estimator among them."""
-    own = np.append(tried, energy.alpha)
-    if not isinstance(alphas, int | np.integer) or isinstance(alphas, bool):
-        grid = np.asarray(alphas, dtype=np.float64)
-    elif tried.size >= alphas:
-        grid = np.empty(0)
-    elif energy.penalty.l1 > 0:
-        ratio, factors = energy.penalty.l1_ratio, energy.penalty.factors
-        grid = regularization_path(
-            energy.X,
-            energy.y,
-            l1_ratio=ratio,
-            alphas=int(alphas),
-            fit_intercept=energy.fit_intercept,
-            positive=energy.penalty.positive,
-            penalty_weights=factors,
-            sample_weight=energy.sample_weight,
-        ).alphas
-    else:
-        grid = _ridge_grid(energy, int(alphas))
-    return np.unique(np.append(grid, own))[::-1]
-
-
-def _ridge_grid(energy: Energy, n_alphas: int) -> FloatArray:
-    """Space alphas from where hardly a degree of freedom is left to where hardly any is taken."""
-    problem = least_squares(
-        energy.X, energy.y[:, None], energy.sample_weight, fit_intercept=energy.fit_intercept
-    )
-    spectrum = Spectrum(problem, L2(1.0, factors=energy.penalty.factors), smallest_alpha=np.inf)
-    return spectrum.alpha_grid(n_alphas)
-
-
-def _path(energy: Energy, alphas: FloatArray) -> RegularizationPath:
-    """Solve at every alpha of the estimator."""
-    # Ridge's alpha is λ₂; that of a path is per unit of weight.
-    unit = energy.total_weight / energy.alpha_scale
-    return regularization_path(
-        energy.X,
-        energy.y,
-        l1_ratio=energy.penalty.l1_ratio,
-        alphas=alphas / unit,
-        fit_intercept=energy.fit_intercept,
-        positive=energy.penalty.positive,
-        penalty_weights=energy.penalty.factors,
-        sample_weight=energy.sample_weight,
-    )
-
-
-def _degrees_of_freedom(energy: Energy, path: RegularizationPath) -> FloatArray:
-    """Count the effective parameters at every alpha, the intercept left out."""
-    of_penalty = energy.penalty
-    counts = [
-        degrees_of_freedom(
-            replace(
-                energy,
-                coef=coef,
-                penalty=ElasticNetPenalty.from_alpha(
-                    float(alpha),
-                    of_penalty.l1_ratio,
-                    energy.total_weight,
-                    factors=of_penalty.factors,
-                    positive=of_penalty.positive,
-                ),
-            )
-        )
-        for alpha, coef in zip(path.alphas, path.coefs.T, strict=True)
-    ]
-    return np.array(counts) - float(energy.fit_intercept)
-
-
-def _errors_of(final: Any) -> dict[str, Any]:
-    """Read the errors that a CV form keeps, ours or scikit-learn's, and what they select."""
-    if hasattr(final, "mean_score_"):  # RidgeCV
-        alphas = np.asarray(final.alphas_, dtype=np.float64)
-        mean = -np.asarray(final.mean_score_).reshape(alphas.size, -1)[:, 0]
-        standard_error = np.asarray(final.standard_error_).reshape(alphas.size, -1)[:, 0]
-        name = _error_name(final.scoring, "mean squared error" if final.cv is None else "r2")
-    elif hasattr(final, "mse_path_"):  # LassoCV, ElasticNetCV
-        alphas, mse = np.asarray(final.alphas_), np.asarray(final.mse_path_)
-        if mse.ndim == 3:  # of several l1_ratios
-            chosen = int(np.argmin(np.abs(np.asarray(final.l1_ratio) - final.l1_ratio_)))
-            alphas, mse = (alphas if alphas.ndim == 1 else alphas[chosen]), mse[chosen]
-        mean, standard_error = fold_mean_and_standard_error(mse, np.ones(mse.shape[-1]))
-        name = _error_name(None, "mean squared error")
-    elif getattr(final, "scoring", "") is None and np.ndim(getattr(final, "cv_results_", None)) == 2:
-        alphas = np.asarray(final.alphas, dtype=np.float64)  # scikit-learn's RidgeCV with store_cv_results
-        folds = np.asarray(final.cv_results_).T
-        mean, standard_error = fold_mean_and_standard_error(folds, np.ones(folds.shape[-1]))
-        name = _error_name(None, "mean squared error")
-    else:
-        return {}
-    found = {
-        rule: float(alphas[select_alpha(alphas, mean, standard_error, rule)])
-        for rule in (("min", "1se") if np.isfinite(standard_error).all() else ("min",))
-    }
-    shown = alphas > 0  # a log scale has no place for 0
-    at, first = np.unique(alphas[shown], return_index=True)
-    return {
-        "alphas": at,
-        "errors": mean[shown][first],
-        "standard_errors": standard_error[shown][first] if "1se" in found else None,
-        "error_name": name,
-        "alpha_min": found["min"] if found["min"] > 0 else None,
-        "alpha_1se": found.get("1se"),
-    }
-
-
-def _error_name(scoring: Any, default: str) -> str:
-    name = default if scoring is None else scoring if isinstance(scoring, str) else "score"
-    if name.startswith("neg_"):
-        name = name.removeprefix("neg_")
-    elif name != "mean squared error":
-        name = f"−{name}"
-    return name.replace("_", " ")

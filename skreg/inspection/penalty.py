@@ -1,4 +1,4 @@
-"""A penalty in the plane of two coefficients: its ball and the loss's contours, its prior and the likelihood."""
+"""A penalty in the plane of two coefficients: ball and contours of the loss, prior and likelihood."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skreg.bayes.noise import noise_model, typical_size
+from skreg.inspection._features import shortened
+from skreg.inspection._plane import descent_on, quadratic_of, two_features, variance_of
 from skreg.inspection._style import (
     BLUE,
     GREEN,
@@ -19,17 +20,13 @@ from skreg.inspection._style import (
     check_kinds,
     check_matplotlib,
     data_frame,
-    largest,
     legend_above,
     panels,
-    shortened,
     tidy,
 )
 from skreg.inspection.geometry import Touch, loss_contour, radius_through, touching_point
-from skreg.linear_model.energy import Energy, energy_of
-from skreg.moments import Moments
+from skreg.linear_model.energy import energy_of
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.descent import descend
 
 __all__ = ["PenaltyGeometryDisplay"]
 
@@ -174,12 +171,12 @@ class PenaltyGeometryDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError, ValueError
-            If `energy_of` cannot take the estimator, there are no two such features or they are collinear, the
-            penalty leaves one free or is confined to w ≥ 0, or the two coefficients are both zero.
+            If `energy_of` cannot take the estimator, there are no two such features or they are collinear,
+            the penalty leaves one free or is confined to w ≥ 0, or the two coefficients are both zero.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         energy = energy_of(estimator, X, y, sample_weight)
-        pair = _pair(energy, features)
+        pair = two_features(energy, features)
         names = [energy.feature_names[j] for j in pair]
         coef = energy.coef[pair]
         if not np.any(coef):
@@ -187,7 +184,7 @@ class PenaltyGeometryDisplay:
                 f"Both coefficients, of {names[0]!r} and {names[1]!r}, are zero, and so is the ball through "
                 "them: choose other features, or a smaller alpha."
             )
-        hessian, center = _quadratic(energy, pair)
+        hessian, center = quadratic_of(energy, pair)
         of_all = energy.penalty
         penalty = ElasticNetPenalty(
             l1=of_all.l1,
@@ -200,8 +197,8 @@ class PenaltyGeometryDisplay:
             center=center,
             penalty=penalty,
             radius=radius_through(penalty, coef),
-            trajectory=_descent(hessian, center, penalty, method, n_steps, start),
-            variance=_variance(energy),
+            trajectory=descent_on(hessian, center, penalty, method, n_steps, start),
+            variance=variance_of(energy),
             feature_names=tuple(names),
             estimator_name=energy.label,
         )
@@ -246,8 +243,11 @@ class PenaltyGeometryDisplay:
             ax, len(kinds), figsize=(4.6 * len(kinds), 4.2), sharex=True, sharey=True
         )
         self.ax_ = self.axes_[0]
-        self.ball_, self.contours_, self.touch_ = [], [], []
-        self.trajectory_, self.posterior_ = None, None
+        self.ball_: list[Any] = []
+        self.contours_: list[Any] = []
+        self.touch_: list[Any] = []
+        self.trajectory_: Any = None
+        self.posterior_: Any = None
         limits = _limits(curves, np.asarray(self.center, dtype=np.float64))
         for kind_, panel in zip(kinds, self.axes_, strict=True):
             panel.axhline(0.0, color=LIGHT, linewidth=0.8, zorder=0)
@@ -270,8 +270,8 @@ class PenaltyGeometryDisplay:
         -------
         pandas.DataFrame
             A row for each point, indexed by ``curve`` (``"ball"``, ``"contour 0"`` and so on from the inside
-            out, ``"trajectory"``, ``"least squares"``, ``"touch"``) and ``point``; a column for each of the two
-            coefficients, and ``loss``.
+            out, ``"trajectory"``, ``"least squares"``, ``"touch"``) and ``point``; a column for each of the
+            two coefficients, and ``loss``.
         """
         import pandas as pd
 
@@ -366,62 +366,6 @@ class PenaltyGeometryDisplay:
         )
         for text, at in named.items():
             ax.annotate(text, at, xytext=(5, 4), textcoords="offset points")
-
-
-def _pair(energy: Energy, features: Any) -> NDArray[np.intp]:
-    """Find the positions of the two features."""
-    p, names = energy.n_features, list(energy.feature_names)
-    if p < 2:
-        raise ValueError(f"The picture is of two coefficients, and {energy.label} has {p}.")
-    if features is None:
-        chosen = largest(np.abs(energy.coef), 2)
-        rest = [j for j in range(p) if j not in chosen]
-        return np.sort(np.append(chosen, rest[: 2 - chosen.size]).astype(np.intp))
-    try:
-        pair = [names.index(f) if isinstance(f, str) else range(p)[f] for f in features]
-    except (ValueError, IndexError, TypeError):
-        pair = []
-    if len(pair) != 2 or pair[0] == pair[1]:
-        raise ValueError(
-            f"features must be two different names or positions of the {p} features, got {features!r}."
-        )
-    return np.array(pair, dtype=np.intp)
-
-
-def _quadratic(energy: Energy, pair: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-    """Take the loss as a function of two coefficients: its curvature, and where it is least."""
-    columns = energy.X[:, pair]
-    columns = columns.toarray() if hasattr(columns, "toarray") else columns
-    columns = columns - energy.X_mean[pair]
-    weighted = energy.sample_weight[:, None] * columns
-    gram = columns.T @ weighted
-    if not np.linalg.det(gram) > 1e-12 * gram[0, 0] * gram[1, 1]:
-        first, second = (energy.feature_names[j] for j in pair)
-        raise ValueError(
-            f"{first!r} and {second!r} are collinear or constant: their loss has no single minimum."
-        )
-    gram[1, 0] = gram[0, 1]
-    return gram, energy.coef[pair] + np.linalg.solve(gram, weighted.T @ energy.residual(energy.coef))
-
-
-def _descent(
-    hessian: FloatArray, center: FloatArray, penalty: ElasticNetPenalty, method: str, n_steps: int, start: Any
-) -> FloatArray | None:
-    if n_steps == 0:
-        return None
-    # Two rows whose squared error is that loss.
-    rows = np.linalg.cholesky(hessian).T
-    moments = Moments.from_data(rows, rows @ center, centred=False)
-    return descend(moments, penalty, method=method, n_steps=n_steps, start=start).coefs
-
-
-def _variance(energy: Energy) -> float:
-    """σ̂² where the fit leaves something to estimate it from, else the mean square of its residuals."""
-    sigma = noise_model(None, None, energy).sigma
-    if sigma is None:
-        residual = energy.residual(energy.coef)
-        sigma = math.sqrt(float(energy.sample_weight @ residual**2) / energy.n_samples)
-    return max(sigma, 1e-8 * typical_size(energy)) ** 2
 
 
 def _limits(

@@ -1,4 +1,4 @@
-"""A forest of posterior intervals, each beside the penalised solution, for several estimators side by side."""
+"""A forest of posterior intervals, each with the penalised solution, of several estimators side by side."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skreg.bayes.container import coefficients_of, posterior
+from skreg.inspection._features import largest, shortened
 from skreg.inspection._style import (
     LIGHT,
     check_matplotlib,
     data_frame,
     label_ends,
-    largest,
     legend_above,
     panels,
     series,
-    shortened,
 )
 from skreg.linear_model._base import check_coverage, check_number
 from skreg.linear_model.energy import energy_of
@@ -206,8 +205,8 @@ class PosteriorDisplay:
         ax : matplotlib Axes or None, default=None
             Where; None makes a figure, as high as it takes.
         max_features : int or None, default=30
-            How many features are drawn at most: those whose median or mode is farthest from zero in any of the
-            models. None draws all of them.
+            How many features are drawn at most: those whose median or mode is farthest from zero in any of
+            the models. None draws all of them.
         sort : bool, default=False
             Whether to sort the features by the first model's median instead of keeping the columns' order.
             Those chosen among more than `max_features` are always sorted.
@@ -280,7 +279,7 @@ class PosteriorDisplay:
                 ax.set_ylabel(f"{shown.size} of {p} features: the largest")
         ax.set_xlabel(f"coefficient: median, mean, {100 * self.coverage:.3g} % interval")
         ax.spines[["top", "right", "left"]].set_visible(False)
-        self._legend(ax, np.isfinite(mode).any())
+        self._legend(ax, bool(np.isfinite(mode).any()))
         return self
 
     def frame(self) -> Any:
