@@ -39,6 +39,8 @@ def packages_after(statement):
         "import skreg.bayes",
         "from skreg import Lasso, energy_of, map_agreement, to_pymc",
         "import skreg.neural_network",
+        "import skreg.inspection",
+        "from skreg.inspection import *",
         "from skreg import Lasso; Lasso().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])",
         "from skreg import SDScaled, compare, posterior",
         _DRAWS,

@@ -17,14 +17,15 @@ def names_of(names: Sequence[Any] | None, n_features: int) -> tuple[str, ...]:
 
 
 def two_of(features: Any, names: Sequence[str]) -> list[int]:
-    """Find the positions of two features, given by names or positions, or raise an error naming the parameter."""
+    """Find the positions of two features, given by name or position, or raise an error."""
     try:
         pair = [names.index(f) if isinstance(f, str) else range(len(names))[f] for f in features]
     except (ValueError, IndexError, TypeError):
         pair = []
     if len(pair) != 2 or pair[0] == pair[1]:
         raise ValueError(
-            f"features must be two different names or positions of the {len(names)} features, got {features!r}."
+            f"features must be two different names or positions of the {len(names)} features, got "
+            f"{features!r}."
         )
     return pair
 

@@ -29,7 +29,9 @@ __all__ = [
     "data_frame",
     "label_ends",
     "legend_above",
+    "log_ticks",
     "panels",
+    "segments",
     "series",
     "tidy",
 ]
@@ -127,6 +129,7 @@ def panels(
         raise ValueError(f"ax must be one Axes or {n} of them, one a panel, got {len(given)}.")
     if not given[0].axison:
         raise ValueError("ax was divided by another plot; pass the axes_ of that display instead.")
+    current = figure.gca()
     given[0].set_axis_off()
     spec = given[0].get_subplotspec()
     if spec is None:  # placed by hand
@@ -134,7 +137,9 @@ def panels(
         inner = figure.add_gridspec(*shape, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1, **grid)
     else:
         inner = spec.subgridspec(*shape, **grid)
-    return figure, list(inner.subplots(squeeze=False, **share).ravel())
+    divided = list(inner.subplots(squeeze=False, **share).ravel())
+    figure.sca(current)  # the caller's, as if nothing had been added
+    return figure, divided
 
 
 def tidy(ax: Any, *, zero: bool = False) -> None:
@@ -144,10 +149,31 @@ def tidy(ax: Any, *, zero: bool = False) -> None:
         ax.axhline(0.0, color=LIGHT, linewidth=0.8, zorder=0)
 
 
+def segments(ax: Any, ends: ArrayLike, **look: Any) -> Any:
+    """Draw many line segments as one artist, from ends of shape (n, 2, 2)."""
+    from matplotlib.collections import LineCollection
+
+    return ax.add_collection(LineCollection(np.asarray(ends), **look), autolim=False)
+
+
 def legend_above(ax: Any, **params: Any) -> Any:
     """Put a legend of a row or two on top of the panel, where it hides nothing."""
     look = {"ncols": 3, "fontsize": "small", "frameon": False, "borderaxespad": 0.2, "handlelength": 2.2}
     return ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), **{**look, **params})
+
+
+def log_ticks(ax: Any) -> None:
+    """Label few places of a log x axis: powers of ten, and 2 and 5 of them where it spans little.
+
+    The limits of `ax` must be set by now. On such axes matplotlib's own labels run into each other.
+    """
+    low, high = sorted(ax.get_xlim())
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    ax.tick_params(axis="x", which="minor", labelbottom=False)
+    if np.log10(high / low) < 1.3:
+        ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1.0, 2.0, 5.0)]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
 def label_ends(

@@ -261,7 +261,7 @@ class MAPAgreementDisplay:
         if zero.any():
             text = f"{int(zero.sum())} exactly zero"
             ax.plot(coef[zero], mode[zero], **look, markerfacecolor="white", label=text)
-            ax.legend(frameon=False, fontsize="small", loc="lower right", handletextpad=0.1)
+            ax.legend(frameon=False, fontsize="small", loc="upper left", handletextpad=0.1)
         ax.set(xlim=(low - pad, high + pad), ylim=(low - pad, high + pad))
         ax.set(xlabel="penalised coefficient", ylabel="mode found by PyMC")
         named = largest(np.abs(coef), n_labels)
@@ -292,7 +292,7 @@ class MAPAgreementDisplay:
         )
         ax.set_yscale("log")
         ax.set_ylim(_ROUNDING / 3.0, 10.0 * max(self.rtol, float(shown.max())))
-        ax.set_ylabel("|difference| / largest coefficient")
+        ax.set_ylabel("difference / largest coefficient")
         ax.set_xlim(0.4, relative.size + 0.6)
         if few:
             ax.set_xticks(place, [shortened(self._names[j], 14) for j in order], rotation=90, fontsize=8)

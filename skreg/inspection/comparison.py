@@ -15,6 +15,7 @@ from skreg.inspection._style import (
     check_kinds,
     check_matplotlib,
     data_frame,
+    log_ticks,
     panels,
     tidy,
 )
@@ -197,6 +198,9 @@ class ComparisonDisplay:
                 )
             if name == "seconds":
                 panel.set_xscale("log")
+                shown = values[name][np.isfinite(values[name])]
+                panel.set_xlim(shown.min() / 1.8, shown.max() * 1.8)
+                log_ticks(panel)
             elif name == "coverage":
                 shown = np.append(values[name][np.isfinite(values[name])], self.nominal_coverage)
                 panel.set_xlim(shown.min() - 0.05, min(shown.max() + 0.05, 1.02))

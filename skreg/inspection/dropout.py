@@ -19,6 +19,7 @@ from skreg.inspection._style import (
     check_matplotlib,
     data_frame,
     panels,
+    segments,
     series,
     tidy,
 )
@@ -220,7 +221,7 @@ class DropoutDisplay:
                 "uncertainty": values.reshape(shape),
                 "uncertainty_name": name,
                 "points": data[:, pair],
-                "feature_names": tuple(f"x{j}" if names is None else str(names[j]) for j in pair),
+                "feature_names": tuple(names_of(names, data.shape[1])[j] for j in pair),
             }
             if y is not None and found.predictive_entropy is not None:
                 over_inputs["point_classes"] = np.unique(np.asarray(y), return_inverse=True)[1]
@@ -359,20 +360,18 @@ class DropoutDisplay:
         ax.spines[:].set_visible(False)
 
     def _draw_edges(self, ax: Any, places: list[Any], on: list[Any], weights: list[FloatArray]) -> None:
+        """Draw the weights between units that are kept, the larger the darker."""
         for i, weight in enumerate(weights):
             (rows, x0, y0), (columns, x1, y1) = places[i], places[i + 1]
             part = np.abs(weight[np.ix_(rows, columns)])
             part = part / (part.max() or 1.0)
-            for a, b in zip(*np.nonzero(on[i][rows][:, None] & on[i + 1][columns]), strict=True):
-                ax.plot(
-                    [x0, x1],
-                    [y0[a], y1[b]],
-                    color="0.35",
-                    linewidth=0.15 + 0.9 * part[a, b],
-                    alpha=0.15 + 0.6 * part[a, b],
-                    zorder=1,
-                    solid_capstyle="butt",
-                )
+            a, b = np.nonzero(on[i][rows][:, None] & on[i + 1][columns])
+            ends = np.empty((a.size, 2, 2))
+            ends[:, 0, 0], ends[:, 0, 1], ends[:, 1, 0], ends[:, 1, 1] = x0, y0[a], x1, y1[b]
+            shade = part[a, b]
+            segments(
+                ax, ends, color="0.35", linewidths=0.15 + 0.9 * shade, alpha=0.15 + 0.6 * shade, zorder=1
+            )
 
     def _draw_uncertainty(self, ax: Any, cmap: Any, colorbar: bool) -> None:
         x, y = np.asarray(self.grid_x), np.asarray(self.grid_y)

@@ -19,6 +19,7 @@ from skreg.inspection._style import (
     check_matplotlib,
     data_frame,
     label_ends,
+    log_ticks,
     panels,
     series,
     tidy,
@@ -351,6 +352,8 @@ class RegularizationPathDisplay:
             limits = (low - pad, high + pad)
         for panel in self.axes_:
             panel.set_xlim(*limits)
+            if inverted:
+                log_ticks(panel)
 
     def _draw_errors(self, ax: Any, along: FloatArray) -> None:
         errors = np.asarray(self.errors, dtype=np.float64)

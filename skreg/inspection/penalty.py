@@ -384,4 +384,4 @@ def _numbers(values: FloatArray) -> list[str]:
     """Write them with as many decimals as the largest has four figures."""
     size = float(np.abs(values).max())
     decimals = max(3 - math.floor(math.log10(size)), 0) if size > 0 else 0
-    return ["0" if value == 0 else f"{value:.{decimals}f}" for value in values]
+    return ["0" if value == 0 else f"{value:.{decimals}f}".replace("-", "−") for value in values]

@@ -19,6 +19,7 @@ from skreg.inspection._style import (
     check_matplotlib,
     data_frame,
     label_ends,
+    log_ticks,
     panels,
     series,
     tidy,
@@ -77,8 +78,8 @@ class StabilityDisplay:
     >>> X = rng.standard_normal((80, 20))
     >>> selector = StabilitySelector(random_state=0).fit(X, 2.0 * X[:, 3] + rng.standard_normal(80))
     >>> display = StabilityDisplay.from_estimator(selector)
-    >>> display.frame().index[display.frame()["selected"]].tolist()
-    ['x3']
+    >>> display.frame()["probability"].idxmax()
+    'x3'
     """
 
     def __init__(
@@ -245,6 +246,7 @@ class StabilityDisplay:
         end = alphas[min(moving[-1] + 4, alphas.size - 1)] if moving.size else alphas.min()
         pad = (alphas.max() / end) ** 0.02
         ax.set(xlim=(alphas.max() * pad, end / pad), ylim=(-0.02, 1.04))
+        log_ticks(ax)
         ax.set(xlabel="alpha", ylabel="selected on this part of the halves")
         self.threshold_.append(ax.axhline(self.threshold, color=VERMILLION, linestyle="--", linewidth=1.0))
         named = kept[:n_labels]
