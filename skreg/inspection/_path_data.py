@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skreg.bayes.noise import degrees_of_freedom
 from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, select_alpha
+from skreg.linear_model.alphas import check_alphas_or_number
 from skreg.linear_model.energy import Energy
 from skreg.linear_model.path import RegularizationPath, regularization_path
 from skreg.penalties import L2, ElasticNetPenalty
@@ -20,6 +21,11 @@ __all__ = ["alphas_of", "degrees_of_freedom_along", "errors_of", "path_of"]
 
 FloatArray = NDArray[np.float64]
 
+# From so many on an estimator's own alphas are a path.
+_ENOUGH = 10
+# Alphas of a path times a weight, and over it again, are not the same to the last digit.
+_SAME = 1e-10
+
 
 def alphas_of(energy: Energy, alphas: Any, tried: FloatArray) -> FloatArray:
     """Lay out decreasing alphas, with those of the estimator among them.
@@ -28,37 +34,44 @@ def alphas_of(energy: Energy, alphas: Any, tried: FloatArray) -> FloatArray:
     ----------
     energy : Energy
         The estimator and its data.
-    alphas : int or array-like of shape (n_alphas,)
-        How many alphas, or the alphas themselves.
+    alphas : int, array-like of shape (n_alphas,) or None
+        How many alphas, or the alphas themselves; None is 100, or none where enough have been tried.
     tried : ndarray of shape (n_tried,)
-        Those at which the estimator has measured errors; where they are as many as asked for, no more are
-        laid out.
+        Those at which the estimator has measured errors.
 
     Returns
     -------
     ndarray
         In the units of the estimator's own.
     """
-    own = np.append(tried, energy.alpha)
-    if not isinstance(alphas, int | np.integer) or isinstance(alphas, bool):
-        grid = np.asarray(alphas, dtype=np.float64)
-    elif tried.size >= alphas:
-        grid = np.empty(0)
+    own = (
+        tried
+        if np.isclose(tried, energy.alpha, rtol=_SAME, atol=0.0).any()
+        else np.append(tried, energy.alpha)
+    )
+    if alphas is None:
+        alphas = own if tried.size >= _ENOUGH else 100
+    alphas = check_alphas_or_number(alphas)
+    if not isinstance(alphas, int):
+        grid = alphas
+        if not np.all(grid > 0):
+            raise ValueError(f"alphas must be > 0, for a log scale; got {alphas.tolist()}.")
     elif energy.penalty.l1 > 0:
         ratio, factors = energy.penalty.l1_ratio, energy.penalty.factors
         grid = regularization_path(
             energy.X,
             energy.y,
             l1_ratio=ratio,
-            alphas=int(alphas),
+            alphas=alphas,
             fit_intercept=energy.fit_intercept,
             positive=energy.penalty.positive,
             penalty_weights=factors,
             sample_weight=energy.sample_weight,
         ).alphas
     else:
-        grid = _ridge_grid(energy, int(alphas))
-    return np.unique(np.append(grid, own))[::-1]
+        grid = _ridge_grid(energy, alphas)
+    new = ~np.isclose(grid[:, None], own, rtol=_SAME, atol=0.0).any(axis=1)
+    return np.unique(np.append(grid[new], own))[::-1]
 
 
 def _ridge_grid(energy: Energy, n_alphas: int) -> FloatArray:

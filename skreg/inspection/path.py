@@ -131,7 +131,7 @@ class RegularizationPathDisplay:
         y: Any,
         *,
         sample_weight: Any = None,
-        alphas: int | ArrayLike = 100,
+        alphas: int | ArrayLike | None = None,
         ax: Any = None,
         **plot_params: Any,
     ) -> RegularizationPathDisplay:
@@ -149,9 +149,9 @@ class RegularizationPathDisplay:
             Target.
         sample_weight : array-like of shape (n_samples,), optional
             Weights as given to `fit`.
-        alphas : int or array-like of shape (n_alphas,), default=100
-            How many alphas, or the alphas themselves, beside those that the estimator has tried. An estimator
-            with errors at as many or more is drawn at its own.
+        alphas : int or array-like of shape (n_alphas,), optional
+            How many alphas, or the alphas themselves, beside those that the estimator has tried. If not
+            given, 100, or none where it has tried ten or more.
         ax : matplotlib Axes, sequence of them, or None
             As in `plot`.
         **plot_params : dict
@@ -345,7 +345,7 @@ class RegularizationPathDisplay:
     def _set_limits(self, along: FloatArray, *, inverted: bool) -> None:
         low, high = float(along.min()), float(along.max())
         if inverted:
-            pad = (high / low) ** 0.02
+            pad = (high / low) ** 0.02 if high > low else 2.0
             limits = (high * pad, low / pad)
         else:
             pad = 0.02 * (high - low) or 0.5
@@ -358,7 +358,7 @@ class RegularizationPathDisplay:
     def _draw_errors(self, ax: Any, along: FloatArray) -> None:
         errors = np.asarray(self.errors, dtype=np.float64)
         known = np.isfinite(errors)
-        order = np.argsort(along[known], kind="stable")
+        order = np.argsort(-np.asarray(self.alphas, dtype=np.float64)[known], kind="stable")
         x, mean = along[known][order], errors[known][order]
         marker = "o" if known.sum() <= 20 else None
         (self.error_line_,) = ax.plot(x, mean, color=BLUE, marker=marker, markersize=3)
