@@ -273,12 +273,13 @@ class MAPAgreementDisplay:
         relative = self._relative[order]
         place = np.arange(1, relative.size + 1)
         shown = np.maximum(relative, _ROUNDING)
+        bottom = min(float(shown.min()), self.rtol)
         few = relative.size <= 30
         (self.differences_,) = ax.plot(
             place, shown, linestyle="none", marker="o", color=BLUE, markersize=5 if few else 3
         )
         if few:
-            ax.vlines(place, _ROUNDING / 3.0, shown, color=BLUE, linewidth=0.8, alpha=0.5)
+            ax.vlines(place, bottom / 3.0, shown, color=BLUE, linewidth=0.8, alpha=0.5)
         self.allowed_ = ax.axhline(self.rtol, color=VERMILLION, linestyle="--", linewidth=1.2)
         ax.annotate(
             "allowed",
@@ -291,7 +292,7 @@ class MAPAgreementDisplay:
             color=VERMILLION,
         )
         ax.set_yscale("log")
-        ax.set_ylim(_ROUNDING / 3.0, 10.0 * max(self.rtol, float(shown.max())))
+        ax.set_ylim(bottom / 3.0, 10.0 * max(self.rtol, float(shown.max())))
         ax.set_ylabel("difference / largest coefficient")
         ax.set_xlim(0.4, relative.size + 0.6)
         if few:
