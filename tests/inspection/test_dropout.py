@@ -25,6 +25,8 @@ def test_monte_carlo_predictions_are_the_mean_of_the_networks_whose_units_are_ke
     model = BaggedDropoutMLPRegressor(dropout=0.25, input_dropout=0.5, **SMALL).fit(X3, y3)
     kept = model.kept_units(5)
     assert [layer.shape for layer in kept] == [(5, 4, 3), (5, 4, 6)]
+    for layer, first_of_them in zip(kept, model.kept_units(1), strict=True):
+        assert np.array_equal(layer[:1], first_of_them)
     mean, scale = model._input_scaling.mean, model._input_scaling.scale
     standardised = (X3.to_numpy() - mean) / scale
     total = 0.0

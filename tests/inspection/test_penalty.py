@@ -39,16 +39,20 @@ def test_the_touching_point_is_the_estimator_s_coefficients_and_the_multiplier_o
         assert set(pair) == set(np.argsort(-np.abs(energy.coef))[:2])
 
 
-def test_the_loss_is_the_energy_s_with_the_other_coefficients_held():
-    model = Lasso(alpha=0.3).fit(X, y)
-    display = PenaltyGeometryDisplay.from_estimator(model, X, y, features=["bmi", "bp"])
-    energy = energy_of(model, X, y)
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_the_loss_is_the_energy_s_with_the_other_coefficients_held(shift):
+    shifted, weights = X + shift, np.linspace(0.5, 2.0, len(y))
+    model = Lasso(alpha=0.3).fit(shifted, y, sample_weight=weights)
+    display = PenaltyGeometryDisplay.from_estimator(
+        model, shifted, y, features=["bmi", "bp"], sample_weight=weights
+    )
+    energy = energy_of(model, shifted, y, weights)
     frame = display.frame().loc["ball"].iloc[::40]
     offsets = []
     for point in frame.itertuples():
         coef = energy.coef.copy()
         coef[[2, 3]] = point.bmi, point.bp
-        offsets.append(0.5 * np.sum(energy.residual(coef) ** 2) - point.loss)
+        offsets.append(0.5 * weights @ energy.residual(coef) ** 2 - point.loss)
     assert np.ptp(offsets) < 1e-9 * np.mean(np.abs(offsets))
 
 
@@ -76,8 +80,20 @@ def test_the_descent_ends_where_they_touch():
     assert PenaltyGeometryDisplay.from_estimator(Lasso(alpha=0.3), X, y, n_steps=0).trajectory_ is None
 
 
-def test_the_posterior_is_highest_where_they_touch_and_holds_what_its_contours_say():
-    display = scenes.penalty_geometry()
+@pytest.mark.parametrize(
+    "display",
+    [
+        scenes.penalty_geometry(),
+        PenaltyGeometryDisplay(
+            hessian=[[20, -10], [-10, 20]], center=[2.3, 1.1], penalty=L1(0.4), radius=1.2
+        ),
+        PenaltyGeometryDisplay(
+            hessian=[[20, -10], [-10, 20]], center=[2.3, 1.1], penalty=L2(0.4), radius=1.2
+        ),
+    ],
+    ids=["an estimator's", "diamond", "circle"],
+)
+def test_the_posterior_is_highest_where_they_touch_and_holds_what_its_contours_say(display):
     mesh, density, (ninety, fifty) = display._posterior(display.touch)
     peak = np.unravel_index(np.argmax(density), density.shape)
     step = mesh[0][0, 1] - mesh[0][0, 0], mesh[1][1, 0] - mesh[1][0, 0]
