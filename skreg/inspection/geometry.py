@@ -34,9 +34,9 @@ FloatArray = NDArray[np.float64]
 
 # The scene in which the circle of radius 1.2 is touched at w = (1.157, 0.320), and the diamond of that radius
 # at its corner (1.2, 0), well within the corner's cone.
-OPENING_CENTER = (1.7, 0.8)
-OPENING_ANGLE = -85.0
-OPENING_CURVATURES = (1.0, 4.0)
+OPENING_CENTER = (2.3, 1.1)
+OPENING_ANGLE = 77.0
+OPENING_CURVATURES = (1.0, 2.0)
 OPENING_L1_RATIO = 0.0
 OPENING_RADIUS = 1.2
 
