@@ -33,10 +33,10 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 # The scene in which the circle of radius 1.2 is touched at w = (1.157, 0.320), and the diamond of that radius
-# at its corner (1.2, 0). The Hessian is [[2, −1], [−1, 2]].
+# at its corner (1.2, 0), well within the corner's cone.
 OPENING_CENTER = (2.3, 1.1)
-OPENING_ANGLE = 45.0
-OPENING_CURVATURES = (1.0, 3.0)
+OPENING_ANGLE = 77.0
+OPENING_CURVATURES = (1.0, 2.0)
 OPENING_L1_RATIO = 0.0
 OPENING_RADIUS = 1.2
 
@@ -118,7 +118,7 @@ def touching_point(hessian: ArrayLike, center: ArrayLike, penalty: ElasticNetPen
     v = _ball_factors(penalty)
     if not (math.isfinite(radius) and radius > 0):
         raise ValueError(f"radius must be a finite number > 0, got {radius!r}.")
-    level = v[0] * (l1 * radius + 0.5 * l2 * radius**2)
+    level = float(v[0] * (l1 * radius + 0.5 * l2 * radius**2))
     if penalty.value(centre) <= level:
         return _touch(H, centre, centre, 0.0)
 

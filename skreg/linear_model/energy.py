@@ -27,7 +27,7 @@ from skreg.linear_model.ridge import Ridge
 from skreg.linear_model.ridge_cv import RidgeCV
 from skreg.penalties import L2, ElasticNetPenalty
 
-__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "fitted_estimator"]
+__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "final_step", "fitted_estimator"]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
@@ -182,7 +182,7 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     weights = check_sample_weight(sample_weight, len(target))
 
     fitted = fitted_estimator(estimator, X, y, sample_weight)
-    final = _final_step(fitted)
+    final = final_step(fitted)
 
     data, names = as_seen_by_final_step(fitted, X)
     if data.shape[0] != target.size:
@@ -232,7 +232,7 @@ def fitted_estimator(estimator, X, y, sample_weight=None):
     TypeError
         If `energy_of` does not take it.
     """
-    _final_step(estimator)  # refuses what it cannot take before fitting it
+    final_step(estimator)  # refuses what it cannot take before fitting it
     return estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
 
 
@@ -254,7 +254,7 @@ def column_scale(fitted) -> NDArray[np.float64]:
     ValueError
         If a step is none of StandardScaler, RobustScaler, MaxAbsScaler and MinMaxScaler, naming it.
     """
-    final, scale = _final_step(fitted), np.float64(1.0)
+    final, scale = final_step(fitted), np.float64(1.0)
     while fitted is not final:
         for name, step in fitted.steps[:-1] if isinstance(fitted, Pipeline) else ():
             if step is None or step == "passthrough":
@@ -312,8 +312,19 @@ def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:
     return _SKLEARN_PENALTIES[type(final)](final, total_weight)
 
 
-def _final_step(estimator):
-    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken."""
+def final_step(estimator):
+    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+
+    Returns
+    -------
+    estimator
+        One of skreg's linear estimators or scikit-learn's.
+    """
     inner = _open(estimator)
     while inner is not estimator:
         estimator, inner = inner, _open(inner)
@@ -368,7 +379,7 @@ def as_seen_by_final_step(fitted, X):
         Names of its columns.
     """
     names = getattr(X, "columns", None)
-    final = _final_step(fitted)
+    final = final_step(fitted)
     while fitted is not final:
         if isinstance(fitted, Pipeline) and len(fitted) > 1:
             transformers, input_names = fitted[:-1], names

@@ -115,9 +115,9 @@ def test_on_a_telephone_the_picture_stays_in_sight_of_what_changes_it(opened):
 
 def test_contours_are_turned_and_stretched_by_their_points(opened):
     with opened("penalty") as page:
-        drag(page, middle(page, "#turn .grip"), (0, 25))
+        drag(page, middle(page, "#turn .grip"), (30, 0))
         angle = float(page.inner_text("output[for=angle]").rstrip("°"))
-        assert 15 < angle < 35
+        assert OPENING_ANGLE - 35 < angle < OPENING_ANGLE - 15
         before = page.inner_text("output[for=stretch]")
         page.focus("#squeeze")
         page.keyboard.press("ArrowUp")

@@ -40,6 +40,9 @@ def test_the_opening_scene_is_the_published_one():
     diamond = touching_point(*OPENING, L1(1.0), geometry.OPENING_RADIUS)
     assert diamond.coef.tolist() == [1.2, 0.0]
     assert diamond.zeros.tolist() == [False, True]
+    # Well within the corner's cone: rounding could not decide otherwise.
+    pull = OPENING[0] @ (OPENING[1] - diamond.coef)
+    assert abs(pull[1]) < 0.9 * pull[0]
 
 
 @given(scenes())
@@ -111,6 +114,11 @@ def test_a_corner_s_cone_ends_where_the_arc_begins():
         touch = touching_point(hessian, corner + np.linalg.solve(hessian, pull), penalty, 1.2)
         assert np.allclose(touch.coef, corner, atol=1e-9)
         assert touch.multiplier == pytest.approx(multiplier, rel=1e-9)
+        # A little out of the cone it is no corner any more.
+        touch = touching_point(
+            hessian, corner + np.linalg.solve(hessian, pull * [1.0, 1.0 + 1e-11]), penalty, 1.2
+        )
+        assert 0.0 < touch.coef[1] < 1e-8
 
 
 def test_the_touching_contour_goes_through_the_touching_point():
