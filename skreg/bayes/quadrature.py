@@ -1,4 +1,4 @@
-"""The posterior of one or two coefficients given σ², to the last digits: what the pictures show, without draws.
+"""The posterior of one or two coefficients given σ², without draws: what the pictures show.
 
 With E(w) = ½ (w − ŵ)ᵀ H (w − ŵ) + P(w), the posterior is ∝ exp(−E(w)/σ²). Given one of two coefficients the
 other's density is two halves of normals, whose integral is known; what is left is one-dimensional.
@@ -96,13 +96,13 @@ def quadrature_posterior(
     Raises
     ------
     ValueError
-        If there are more than two features, shapes differ, the Hessian is not symmetric and positive definite, the
-        variance is not > 0, or the penalty is confined to w ≥ 0.
+        If there are more than two features, shapes differ, the Hessian is not symmetric and positive
+        definite, the variance is not > 0, or the penalty is confined to w ≥ 0.
 
     References
     ----------
-    Hans, C. (2009). Bayesian lasso regression, Biometrika 96(4), 835-845, Section 2, for the density as halves
-    of normals.
+    Hans, C. (2009). Bayesian lasso regression, Biometrika 96(4), 835-845, Section 2, for the density as
+    two halves of normals.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def quadrature_posterior(
 
     precision = H / variance
     rates = np.array([penalty.l1_strengths(p), penalty.l2_strengths(p)]) / variance
-    # The penalty narrows a density that is log-concave: no tail is wider than the quadratic's (Brascamp-Lieb).
+    # No tail is wider than the quadratic's alone: the L1 part narrows what is log-concave (Brascamp-Lieb).
     spread = np.sqrt(np.diag(np.linalg.inv(precision + np.diag(rates[1]))))
     tables = []
     for j in range(p):
@@ -158,7 +158,7 @@ def quadrature_posterior(
 def _log_marginal(
     w: FloatArray, j: int, precision: FloatArray, center: FloatArray, rates: FloatArray
 ) -> FloatArray:
-    """Return the log density of wⱼ, up to a constant: the other coefficient, if there is one, integrated out."""
+    """Return the log density of wⱼ, up to a constant: the other coefficient, if any, integrated out."""
     (l1, l2), away = rates, w - center[j]
     log_density = -0.5 * precision[j, j] * away**2 - l1[j] * np.abs(w) - 0.5 * l2[j] * w**2
     if center.size == 1:

@@ -21,7 +21,7 @@ from skreg.explorers.constants import constants_of
 __all__ = ["Explorer", "explore"]
 
 # Each page with the height in pixels that it asks for where it is 720 wide.
-_HEIGHTS = {"penalty": 900, "prior": 840, "dropout": 1320}
+_HEIGHTS = {"penalty": 900, "prior": 945, "dropout": 1320}
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,10 +88,11 @@ def explore(name: str) -> Explorer:
     Parameters
     ----------
     name : {"penalty", "prior", "dropout"}
-        - "penalty": the contours of the squared error touch the ball of a penalty; where is shown as the
-          least-squares solution is dragged, the contours turned, and the circle made a diamond.
+        - "penalty": where the contours of the squared error touch the ball of a penalty, while the
+          least-squares solution is dragged, the contours are turned, and the circle is made a diamond.
         - "prior": prior, likelihood and posterior of one and of two coefficients, with mode, mean and median.
-        - "dropout": a network of three hidden layers, thinned anew at each click, and the signal that is left.
+        - "dropout": a network of three hidden layers, thinned anew at each click, and the signal that is
+          left.
 
     Returns
     -------

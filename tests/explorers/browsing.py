@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # What to click before a picture is taken.
 SCENES = {
     "penalty": {"circle": [], "diamond": ["#diamond"]},
-    "prior": {"one": [], "two": ["text=two"]},
+    "prior": {"one": [], "two": ["input[value='2']"], "net": ["input[value='2']", "input[value=net]"]},
     "dropout": {"one": [], "crowd": ["#many"]},
 }
 

@@ -1,5 +1,7 @@
 """The pages compute what skreg computes: each number of 250 random settings to 1e-9."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.special import erfcx
@@ -159,9 +161,7 @@ def test_thinned_and_whole_networks_and_the_signal(opened):
         if i >= N_SETTINGS // 2:  # and other weights
             units = [1, *rng.integers(1, 20, 3).tolist(), 1]
             network = {
-                "coefs": [
-                    rng.standard_normal((b, a)).tolist() for a, b in zip(units, units[1:], strict=False)
-                ],
+                "coefs": [rng.standard_normal((b, a)).tolist() for a, b in pairwise(units)],
                 "intercepts": [rng.standard_normal(b).tolist() for b in units[1:]],
             }
             rate = rng.uniform(0.0, 0.9)
