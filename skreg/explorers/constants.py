@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -98,4 +99,8 @@ def _dropout() -> dict[str, Any]:
     }
 
 
-_CONSTANTS = {"penalty": _penalty, "prior": _prior, "dropout": _dropout}
+_CONSTANTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "penalty": _penalty,
+    "prior": _prior,
+    "dropout": _dropout,
+}

@@ -114,24 +114,28 @@
     return "The ellipse touches between two corners. Both coefficients shrink, and neither is zero.";
   }
 
+  // Which ŵ end in a corner: wedges that go on for ever, each with its name where it leaves the picture.
   function wedges() {
     if (!shaded || state.l1Ratio === 0) return [];
-    const far = 60;
     const [shapes, names] = [[], []];
     for (const axis of [0, 1]) {
       for (const sign of [1, -1]) {
         const corner = axis === 0 ? [sign * state.radius, 0] : [0, sign * state.radius];
         const [low, high] = wedge(hessian(), penalty(), state.radius, axis, sign).map(([x, y]) => {
-          const size = far / Math.hypot(x, y);
-          return [corner[0] + x * size, corner[1] + y * size];
+          const size = Math.hypot(x, y);
+          return [x / size, y / size];
         });
-        shapes.push(svg("path", { d: plane.path([low, corner, high], true), class: "wedge" }));
-        // Its name stands on its axis, near the picture's edge.
-        const [x, y] = axis === 0 ? [sign > 0 ? X[1] : X[0], 0] : [0, sign > 0 ? Y[1] : Y[0]];
-        const place = axis === 0
-          ? { dx: -sign * 8, dy: 34, "text-anchor": sign > 0 ? "end" : "start" }
-          : { dx: -8, dy: sign > 0 ? 20 : -10, "text-anchor": "end" };
-        names.push(plane.text([x, y], `${axis === 0 ? "w₂" : "w₁"} = 0`, "math answer", place));
+        const along = ([x, y], size) => [corner[0] + size * x, corner[1] + size * y];
+        shapes.push(svg("path", { d: plane.path([along(low, 60), corner, along(high, 60)], true), class: "wedge" }));
+        // Towards its lower or left side, away from the names of the axes.
+        const side = low[1 - axis] < high[1 - axis] ? 0.75 : 0.25;
+        const inside = [0, 1].map((j) => side * low[j] + (1 - side) * high[j]);
+        const room = [[X[0] + 0.5, X[1] - 0.5], [Y[0] + 0.2, Y[1] - 0.2]];
+        const size = Math.min(...inside.map((m, j) => (room[j][m > 0 ? 1 : 0] - corner[j]) / m).filter((t) => t > 0));
+        const width = size * Math.hypot(high[0] - low[0], high[1] - low[1]);
+        if (plane.x(width) - plane.x(0) > 60) {
+          names.push(plane.text(along(inside, size), `${axis === 0 ? "w₂" : "w₁"} = 0`, "math answer", { dy: 5, "text-anchor": "middle" }));
+        }
       }
     }
     return [...shapes, ...names];

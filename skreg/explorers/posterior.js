@@ -137,7 +137,7 @@ Object.assign(window.skreg, (() => {
   function panelEdges(low, high, width) {
     const edges = [low, high];
     for (let i = Math.ceil(low / width); i * width < high; i += 1) edges.push(i * width);
-    for (let k = 1; k <= 14; k += 1) edges.push(width / 2 ** k, -width / 2 ** k);
+    for (let k = 1; k <= 8; k += 1) edges.push(width / 2 ** k, -width / 2 ** k);
     return edges.filter((edge) => edge >= low && edge <= high).sort((a, b) => a - b);
   }
 

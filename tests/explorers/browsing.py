@@ -10,8 +10,6 @@ import tempfile
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from skreg import explore
 
 NAMES = ("penalty", "prior", "dropout")
@@ -28,6 +26,8 @@ SCENES = {
 @contextmanager
 def browser():
     """Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
     # Chromium will not run in its sandbox as root, which continuous integration is.
     args = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
@@ -81,6 +81,7 @@ def screenshots(folder, *, widths=(360, 1600), schemes=("light", "dark"), names=
                             for click in clicks:
                                 page.click(click)
                             page.mouse.move(0, 0)
+                            page.evaluate("scrollTo(0, 0)")
                             path = folder / f"{name}-{scene}-{width}-{scheme}.png"
                             page.screenshot(path=path, full_page=True)
                             paths.append(path)

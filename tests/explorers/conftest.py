@@ -1,15 +1,14 @@
 """The pages, and a browser to look at them with."""
 
+import browsing
 import pytest
 
 from skreg import explore
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright's Python package")
-import browsing  # noqa: E402
-
 
 @pytest.fixture(scope="session")
 def chromium():
+    pytest.importorskip("playwright.sync_api", reason="needs Playwright's Python package")
     if browsing.CHROMIUM is None:
         pytest.skip("needs Chromium: `apt-get install chromium` where it is Debian's")
     with browsing.browser() as running:

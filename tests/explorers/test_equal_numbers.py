@@ -75,7 +75,7 @@ def test_where_the_ellipse_touches_the_ball(opened):
 
 
 def test_every_center_in_a_wedge_and_none_beside_it_gives_the_zero(opened):
-    rng = np.random.default_rng(1)
+    rng, radius = np.random.default_rng(1), 0.4
     with opened("penalty") as page:
         for ratio in (0.2, 0.7, 1.0):
             penalty = ElasticNetPenalty(l1=ratio, l2=1.0 - ratio)
@@ -84,14 +84,14 @@ def test_every_center_in_a_wedge_and_none_beside_it_gives_the_zero(opened):
                 sides = np.array(
                     page.evaluate(
                         "args => skreg.wedge(...args)",
-                        [hessian.tolist(), [ratio, 1 - ratio], 1.1, axis, sign],
+                        [hessian.tolist(), [ratio, 1 - ratio], radius, axis, sign],
                     )
                 )
                 corner = np.zeros(2)
-                corner[axis] = sign * 1.1
+                corner[axis] = sign * radius
                 for share, inside in ((-0.05, False), (0.05, True), (0.5, True), (0.95, True), (1.05, False)):
                     center = corner + 2.0 * ((1.0 - share) * sides[0] + share * sides[1])
-                    assert touching_point(hessian, center, penalty, 1.1).zeros[1 - axis] == inside
+                    assert touching_point(hessian, center, penalty, radius).zeros[1 - axis] == inside
 
 
 def test_erfcx_is_scipy_s(opened):
