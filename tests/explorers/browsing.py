@@ -63,6 +63,12 @@ def opened(chromium, file, *, width=720, height=900, scheme="light", motion="no-
         context.close()
 
 
+def go_to(page, name, scene):
+    """Click to where a scene is."""
+    for click in SCENES[name][scene]:
+        page.click(click)
+
+
 def screenshots(folder, *, widths=(360, 1600), schemes=("light", "dark"), names=NAMES, chromium=None):
     """Write a picture of each scene of each explorer, NAME-SCENE-WIDTH-SCHEME.png; return their paths.
 
@@ -74,12 +80,11 @@ def screenshots(folder, *, widths=(360, 1600), schemes=("light", "dark"), names=
     with tempfile.TemporaryDirectory() as pages, nullcontext(chromium) if chromium else browser() as chromium:
         for name in names:
             file = explore(name).save(Path(pages) / f"{name}.html")
-            for scene, clicks in SCENES[name].items():
+            for scene in SCENES[name]:
                 for width in widths:
                     for scheme in schemes:
                         with opened(chromium, file, width=width, scheme=scheme, motion="reduce") as page:
-                            for click in clicks:
-                                page.click(click)
+                            go_to(page, name, scene)
                             page.mouse.move(0, 0)
                             page.evaluate("scrollTo(0, 0)")
                             path = folder / f"{name}-{scene}-{width}-{scheme}.png"
