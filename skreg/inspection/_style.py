@@ -153,7 +153,7 @@ def segments(ax: Any, ends: ArrayLike, **look: Any) -> Any:
     """Draw many line segments as one artist, from ends of shape (n, 2, 2)."""
     from matplotlib.collections import LineCollection
 
-    return ax.add_collection(LineCollection(np.asarray(ends), **look), autolim=False)
+    return ax.add_collection(LineCollection(list(np.asarray(ends)), **look), autolim=False)
 
 
 def legend_above(ax: Any, **params: Any) -> Any:
