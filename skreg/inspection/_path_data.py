@@ -13,6 +13,7 @@ from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, sel
 from skreg.linear_model.alphas import check_alphas_or_number
 from skreg.linear_model.energy import Energy
 from skreg.linear_model.path import RegularizationPath, regularization_path
+from skreg.moments import Moments
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.least_squares import least_squares
 from skreg.solvers.spectral import Spectrum
@@ -127,11 +128,11 @@ def degrees_of_freedom_along(energy: Energy, path: RegularizationPath) -> FloatA
     ndarray of shape (n_alphas,)
         See `skreg.bayes.noise.degrees_of_freedom`.
     """
-    of_penalty = energy.penalty
+    of_penalty, compact = energy.penalty, _compact(energy)
     counts = [
         degrees_of_freedom(
             replace(
-                energy,
+                compact,
                 coef=coef,
                 penalty=ElasticNetPenalty.from_alpha(
                     float(alpha),
@@ -144,7 +145,18 @@ def degrees_of_freedom_along(energy: Energy, path: RegularizationPath) -> FloatA
         )
         for alpha, coef in zip(path.alphas, path.coefs.T, strict=True)
     ]
-    return np.array(counts) - float(energy.fit_intercept)
+    return np.array(counts) - float(compact.fit_intercept)
+
+
+def _compact(energy: Energy) -> Energy:
+    """Put as many rows as there are features, with the same centred Gram matrix, in the place of more."""
+    p = energy.n_features
+    if energy.penalty.l2 == 0 or energy.n_samples <= p:
+        return energy
+    moments = Moments.from_data(energy.X, energy.y, energy.sample_weight, centred=energy.fit_intercept)
+    values, vectors = np.linalg.eigh(moments.gram)
+    rows = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+    return replace(energy, X=rows, y=np.zeros(p), sample_weight=np.ones(p), fit_intercept=False)
 
 
 def errors_of(final: Any) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def segments(ax: Any, ends: ArrayLike, **look: Any) -> Any:
     """Draw many line segments as one artist, from ends of shape (n, 2, 2)."""
     from matplotlib.collections import LineCollection
 
-    return ax.add_collection(LineCollection(np.asarray(ends), **look), autolim=False)
+    return ax.add_collection(LineCollection(list(np.asarray(ends)), **look), autolim=False)
 
 
 def legend_above(ax: Any, **params: Any) -> Any:
@@ -170,9 +170,9 @@ def log_ticks(ax: Any) -> None:
     low, high = sorted(ax.get_xlim())
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
     ax.tick_params(axis="x", which="minor", labelbottom=False)
-    if np.log10(high / low) < 1.3:
-        ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1.0, 2.0, 5.0)]
-        ticks = [tick for tick in ticks if low <= tick <= high]
+    ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1.0, 2.0, 5.0)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    if len(ticks) <= 5:
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
@@ -190,7 +190,7 @@ def label_ends(
     size = 8.0
     height = ax.get_window_extent().height * 72.0 / ax.figure.dpi
     ends = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, values])))[:, 1]
-    order = np.argsort(ends, kind="stable")
+    order = np.lexsort((-np.arange(values.size), ends))  # of equal ends the first is on top
     places = np.empty(values.size)
     places[order] = spread(ends[order], gap=1.25 * size / max(height, size))
     return [

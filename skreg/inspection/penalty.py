@@ -329,7 +329,7 @@ class PenaltyGeometryDisplay:
             ax.contour(*mesh, density, levels=levels, colors=[GREEN], linewidths=1.2, linestyles=[":", "-"])
             ax.fill([], [], color=GREEN, alpha=0.5, label="posterior: 50 %, 90 %")
         self._draw_points(ax, touch, color, {})
-        legend_above(ax)
+        legend_above(ax, columnspacing=1.0, handlelength=1.6)
 
     def _posterior(self, touch: Touch) -> tuple[tuple[FloatArray, FloatArray], FloatArray, list[float]]:
         """Evaluate the posterior on a mesh, with the levels above which it holds 90 % and 50 %."""

@@ -155,7 +155,8 @@ class PosteriorDisplay:
         ----------
         result : ArviZ container or mapping of str to ArviZ container
             With a variable ``coef``, whose last dimension is the features: what `posterior` returned, the
-            `posteriors` of what `compare` returned, or draws of a model of `to_pymc`. Without a
+            `posteriors` of what `compare` returned, the `posterior_` of a BayesianRegressor, or draws of a
+            model of `to_pymc`. Without a
             ``coef_estimate`` among the constant data no mode is shown.
         coverage : float, default=0.9
             Probability of each equal-tailed interval, strictly between 0 and 1.
@@ -237,34 +238,25 @@ class PosteriorDisplay:
         self.intervals_, self.medians_, self.means_, self.modes_ = [], [], [], []
         rows = np.arange(shown.size)
         ax.axvline(0.0, color=LIGHT, linewidth=0.8, zorder=0)
-        size = 1.6 if dense else 4.5 if n_models <= 3 else 3.5
+        size = 1.6 if dense else 5.0 if n_models <= 3 else 3.5
+        ring: dict[str, Any] = {"linestyle": "none", "color": "black", "zorder": 3}
+        if dense:
+            ring |= {"marker": ".", "markeredgewidth": 0.0}
+        else:
+            ring |= {"marker": "o", "markerfacecolor": "none", "markeredgewidth": 0.8}
         for model in range(n_models):
             look = series(model)
-            color, marker = look["color"], look["marker"]
+            color = look["color"]
             at = rows + (model - 0.5 * (n_models - 1)) * step
             self.intervals_.append(
                 ax.hlines(
                     at, lower[model, shown], upper[model, shown], color=color, linewidth=0.5 if dense else 1.4
                 )
             )
-            dots = {"linestyle": "none", "color": color, "markersize": size}
-            self.medians_ += ax.plot(
-                median[model, shown], at, marker=marker, label=self.model_names[model], **dots
-            )
-            self.means_ += ax.plot(mean[model, shown], at, marker="|", **{**dots, "markersize": 1.8 * size})
-            self.modes_ += ax.plot(
-                mode[model, shown],
-                at,
-                marker="." if dense else "o",
-                markerfacecolor="black" if dense else "none",
-                zorder=3,
-                **{
-                    **dots,
-                    "markersize": 1.7 * size,
-                    "color": "black",
-                    "markeredgewidth": 0.0 if dense else 0.8,
-                },
-            )
+            dots = {"linestyle": "none", "color": color}
+            self.medians_ += ax.plot(median[model, shown], at, marker=look["marker"], markersize=size, **dots)
+            self.means_ += ax.plot(mean[model, shown], at, marker="|", markersize=1.8 * size, **dots)
+            self.modes_ += ax.plot(mode[model, shown], at, markersize=1.9 * size, **ring)
         ax.set_ylim(shown.size - 0.4, -0.6)
         if dense:
             ax.set_yticks([])

@@ -247,7 +247,7 @@ class StabilityDisplay:
         pad = (alphas.max() / end) ** 0.02
         ax.set(xlim=(alphas.max() * pad, end / pad), ylim=(-0.02, 1.04))
         log_ticks(ax)
-        ax.set(xlabel="alpha", ylabel="selected on this part of the halves")
+        ax.set(xlabel="alpha", ylabel="share of the halves that select it")
         self.threshold_.append(ax.axhline(self.threshold, color=VERMILLION, linestyle="--", linewidth=1.0))
         named = kept[:n_labels]
         names, colors = [self._names[j] for j in named], [self.lines_[j].get_color() for j in named]

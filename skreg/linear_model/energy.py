@@ -182,7 +182,7 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     weights = check_sample_weight(sample_weight, len(target))
 
     fitted = fitted_estimator(estimator, X, y, sample_weight)
-    final = final_step(fitted)
+    final = _final_step(fitted)
 
     data, names = as_seen_by_final_step(fitted, X)
     if data.shape[0] != target.size:
@@ -232,7 +232,7 @@ def fitted_estimator(estimator, X, y, sample_weight=None):
     TypeError
         If `energy_of` does not take it.
     """
-    final_step(estimator)  # refuses what it cannot take before fitting it
+    _final_step(estimator)  # refuses what it cannot take before fitting it
     return estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
 
 
@@ -254,7 +254,7 @@ def column_scale(fitted) -> NDArray[np.float64]:
     ValueError
         If a step is none of StandardScaler, RobustScaler, MaxAbsScaler and MinMaxScaler, naming it.
     """
-    final, scale = final_step(fitted), np.float64(1.0)
+    final, scale = _final_step(fitted), np.float64(1.0)
     while fitted is not final:
         for name, step in fitted.steps[:-1] if isinstance(fitted, Pipeline) else ():
             if step is None or step == "passthrough":
@@ -312,19 +312,8 @@ def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:
     return _SKLEARN_PENALTIES[type(final)](final, total_weight)
 
 
-def final_step(estimator):
-    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted or not.
-
-    Returns
-    -------
-    estimator
-        One of skreg's linear estimators or scikit-learn's.
-    """
+def _final_step(estimator):
+    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken."""
     inner = _open(estimator)
     while inner is not estimator:
         estimator, inner = inner, _open(inner)
@@ -361,6 +350,27 @@ def _fit(estimator, X, y, sample_weight):
     return estimator.fit(X, y, **{f"{prefix}sample_weight": sample_weight})
 
 
+def final_step(estimator):
+    """Find the linear estimator at the end of pipelines and searches.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+
+    Returns
+    -------
+    estimator
+        One of skreg's linear estimators or scikit-learn's.
+
+    Raises
+    ------
+    TypeError
+        If `energy_of` does not take it.
+    """
+    return _final_step(estimator)
+
+
 def as_seen_by_final_step(fitted, X):
     """Return X as the last step of a fitted estimator sees it.
 
@@ -379,7 +389,7 @@ def as_seen_by_final_step(fitted, X):
         Names of its columns.
     """
     names = getattr(X, "columns", None)
-    final = final_step(fitted)
+    final = _final_step(fitted)
     while fitted is not final:
         if isinstance(fitted, Pipeline) and len(fitted) > 1:
             transformers, input_names = fitted[:-1], names
