@@ -20,7 +20,12 @@ from skreg.bayes.mixture import Mixture
 from skreg.bayes.noise import noise_model
 from skreg.bayes.predictive import expected_value, posterior_predictive
 from skreg.bayes.sampling import sample
-from skreg.linear_model._base import check_number, check_sample_weight, unchanged_on_failure
+from skreg.linear_model._base import (
+    check_coverage,
+    check_number,
+    check_sample_weight,
+    unchanged_on_failure,
+)
 from skreg.linear_model.energy import Energy, as_seen_by_final_step, energy_of, fitted_estimator
 from skreg.linear_model.ridge import Ridge
 from skreg.moments.moments import row_blocks
@@ -285,7 +290,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Lower and upper ends, in the units of y.
         """
         check_is_fitted(self)
-        _check_coverage(coverage)
+        check_coverage(coverage)
         if kind not in ("observation", "mean"):
             raise ValueError(f'kind must be "observation" or "mean", got {kind!r}.')
         data = self._transformed(X)
@@ -323,7 +328,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Lower and upper ends, in the units of `coef_`.
         """
         check_is_fitted(self)
-        _check_coverage(coverage)
+        check_coverage(coverage)
         exact, p = self._closed_form, self.coef_.size
         if exact is None:
             return np.quantile(self._draws.coef.reshape(-1, p), _ends(coverage), axis=0).T
@@ -443,9 +448,3 @@ def _generator(random_state: Any) -> np.random.Generator:
 
 def _ends(coverage: float) -> list[float]:
     return [0.5 * (1.0 - coverage), 0.5 * (1.0 + coverage)]
-
-
-def _check_coverage(coverage: Any) -> None:
-    check_number("coverage", coverage, low=0, high=1)
-    if not 0 < coverage < 1:
-        raise ValueError(f"coverage must be strictly between 0 and 1, got {coverage!r}.")

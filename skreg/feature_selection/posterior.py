@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg.bayes.regressor import BayesianRegressor
 from skreg.feature_selection._base import column_spread
-from skreg.linear_model._base import check_number, unchanged_on_failure
+from skreg.linear_model._base import check_coverage, check_number, unchanged_on_failure
 from skreg.linear_model.path import regularization_path
 
 __all__ = ["PosteriorSelector"]
@@ -276,9 +276,7 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             raise TypeError(f"estimator must be a BayesianRegressor, got {self.estimator!r}.")
         if self.rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, got {self.rule!r}.")
-        check_number("coverage", self.coverage, low=0, high=1)
-        if self.coverage in (0, 1):
-            raise ValueError(f"coverage must be strictly between 0 and 1, got {self.coverage!r}.")
+        check_coverage(self.coverage)
         check_number("threshold", self.threshold, low=0)
         check_number("probability", self.probability, low=0, high=1)
         if self.probability == 0:

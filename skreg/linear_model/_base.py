@@ -26,6 +26,7 @@ from skreg.solvers.solution import Solution
 __all__ = [
     "LinearModel",
     "Penalties",
+    "check_coverage",
     "check_finite",
     "check_flag",
     "check_number",
@@ -251,6 +252,13 @@ def check_number(name: str, value, *, low: float, high: float = math.inf, kind: 
         number = math.inf
     if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be {wanted} {bounds}, got {value!r}.")
+
+
+def check_coverage(value) -> None:
+    """Raise an error unless `coverage`, the probability of an interval, is strictly between 0 and 1."""
+    check_number("coverage", value, low=0, high=1)
+    if not 0 < value < 1:
+        raise ValueError(f"coverage must be strictly between 0 and 1, got {value!r}.")
 
 
 def check_finite(X, weights: np.ndarray, problem: LeastSquares, name: str | None = None) -> None:

@@ -27,7 +27,7 @@ from skreg.linear_model.ridge import Ridge
 from skreg.linear_model.ridge_cv import RidgeCV
 from skreg.penalties import L2, ElasticNetPenalty
 
-__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "fitted_estimator"]
+__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "final_step", "fitted_estimator"]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
@@ -348,6 +348,27 @@ def _fit(estimator, X, y, sample_weight):
         name, step = step.steps[-1]
         prefix += f"{name}__"
     return estimator.fit(X, y, **{f"{prefix}sample_weight": sample_weight})
+
+
+def final_step(estimator):
+    """Find the linear estimator at the end of pipelines and searches.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+
+    Returns
+    -------
+    estimator
+        One of skreg's linear estimators or scikit-learn's.
+
+    Raises
+    ------
+    TypeError
+        If `energy_of` does not take it.
+    """
+    return _final_step(estimator)
 
 
 def as_seen_by_final_step(fitted, X):

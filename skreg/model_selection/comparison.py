@@ -22,7 +22,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_X_y
 
 from skreg.bayes.regressor import BayesianRegressor
-from skreg.linear_model._base import check_flag, check_number
+from skreg.linear_model._base import check_coverage, check_flag, check_number
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.cross_validation import ElasticNetCV, LassoCV
 from skreg.linear_model.elastic_net import ElasticNet, Lasso
@@ -199,9 +199,7 @@ def compare_regularizers(
     import pandas as pd
 
     names = _check_techniques(techniques)
-    check_number("coverage", coverage, low=0, high=1)
-    if coverage in (0, 1):
-        raise ValueError(f"coverage must be strictly between 0 and 1, got {coverage!r}.")
+    check_coverage(coverage)
     check_number("correlated", correlated, low=0, high=1)
     check_n_jobs(n_jobs)
     check_flag("progressbar", progressbar)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import BaggedDropoutMLPClassifier, BaggedDropoutMLPRegressor
 from skreg.neural_network._kernels import minibatch
-from skreg.neural_network.dropout import Dropout, draw_masks, thinned
+from skreg.neural_network.dropout import Dropout, draw_masks, signal, thinned
 from skreg.neural_network.network import initialize
 
 RNG = np.random.default_rng(0)
@@ -192,3 +192,21 @@ def test_decoupled_decay_and_l2_in_adam_s_gradient_are_different_penalties():
     # all.
     assert norms["l2"][0] < 0.5
     assert norms["weight_decay"][0] > 0.7
+
+
+def test_the_signal_is_the_mean_and_deviation_over_every_mask():
+    rng = np.random.default_rng(0)
+    values, rate = rng.standard_normal(8), 0.3
+    masks = np.array(list(itertools.product([0.0, 1.0], repeat=8)))
+    chance = np.prod(np.where(masks == 1.0, 1.0 - rate, rate), axis=1)
+    sums = masks @ values
+    mean = chance @ sums
+    sd = np.sqrt(chance @ (sums - mean) ** 2)
+    assert signal(values, rate) == pytest.approx((mean, sd, values.sum(), sd / (1.0 - rate)), rel=1e-12)
+    assert signal(values, 0.0) == pytest.approx((values.sum(), 0.0, values.sum(), 0.0))
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, np.nan])
+def test_a_rate_of_dropping_all_has_no_signal(rate):
+    with pytest.raises(ValueError, match=r"rate must be in \[0, 1\)"):
+        signal([1.0], rate)

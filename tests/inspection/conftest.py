@@ -1,0 +1,14 @@
+"""No test leaves a figure behind, and none draws on a screen."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
