@@ -16,9 +16,9 @@ __all__ = ["CrossValidated", "training_data"]
 
 
 class CrossValidated(CallbackSupportMixin):
-    """An estimator with `cv`, `selection_rule` and `n_jobs`, whose folds report to callbacks.
+    """A linear estimator with `cv`, `selection_rule` and `n_jobs`, whose folds report to callbacks.
 
-    To go before `LinearModel`, or what else checks parameters, among the bases.
+    To go before `LinearModel` among the bases.
     """
 
     def get_metadata_routing(self):
