@@ -220,6 +220,8 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     def _by_probability(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         coef, _ = self._draws()
         energy = self.estimator_._energy
+        if np.ptp(energy.y) == 0.0:  # nothing is large beside nothing
+            return np.zeros(coef.shape[1]), np.zeros(coef.shape[1], dtype=bool)
         size = self.threshold * energy.y.std()
         probability = np.mean(np.abs(coef) * column_spread(energy.X) > size, axis=0)
         return probability, probability >= self.probability
