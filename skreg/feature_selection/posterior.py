@@ -70,7 +70,8 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     support_ : ndarray of shape (n_features,), bool
         Which features are kept.
     coef_ : ndarray of shape (n_features,)
-        Posterior means; for the projection, the coefficients of the sparse prediction.
+        Posterior means; for the projection, the coefficients of the sparse prediction. Of a pipeline, those
+        of its last step: per standard deviation after a StandardScaler.
     explained_ : ndarray of shape (n_steps, 2)
         For the projection: numbers of features on its path, and the explained share of variance that
         prediction by so many has on average over the posterior.

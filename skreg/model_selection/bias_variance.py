@@ -47,7 +47,7 @@ def bias_variance_decomposition(
     Parameters
     ----------
     estimator : regressor
-        Any regressor; it is cloned for each training set and stays as it is.
+        Any regressor; it is cloned for each training set, fitted without sample weights, and stays as it is.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         Data.
     y : array-like of shape (n_samples,) or None
