@@ -70,7 +70,8 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     support_ : ndarray of shape (n_features,), bool
         Which features are kept.
     coef_ : ndarray of shape (n_features,)
-        Posterior means; for the projection, the coefficients of the sparse prediction.
+        Posterior means; for the projection, the coefficients of the sparse prediction. Of a pipeline, those
+        of its last step: per standard deviation after a StandardScaler.
     explained_ : ndarray of shape (n_steps, 2)
         For the projection: numbers of features on its path, and the explained share of variance that
         prediction by so many has on average over the posterior.
@@ -220,6 +221,8 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     def _by_probability(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         coef, _ = self._draws()
         energy = self.estimator_._energy
+        if np.ptp(energy.y) == 0.0:  # nothing is large beside nothing
+            return np.zeros(coef.shape[1]), np.zeros(coef.shape[1], dtype=bool)
         size = self.threshold * energy.y.std()
         probability = np.mean(np.abs(coef) * column_spread(energy.X) > size, axis=0)
         return probability, probability >= self.probability
