@@ -335,8 +335,8 @@ def check_plug_in(draws: Draws, noise: NoiseModel, energy: Energy, *, stacklevel
     if left[1] - left[0] > 0.01 * energy.null_value:
         warnings.warn(
             f'noise="plug-in" scales the prior by σ̂ = {noise.sigma:.4g}, and the posterior of σ is about '
-            f"{sigma:.4g}: so narrow a prior contradicts the estimator's coefficients, and draws them to zero "
-            'instead. Take noise="variance-scaled", a smaller alpha, or a number for σ.',
+            f"{sigma:.4g}: so narrow a prior contradicts the estimator's coefficients, and draws them to "
+            'zero instead. Take noise="variance-scaled", a smaller alpha, or a number for σ.',
             UserWarning,
             stacklevel=stacklevel,
         )
