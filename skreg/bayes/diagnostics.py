@@ -324,7 +324,7 @@ def check_plug_in(draws: Draws, noise: NoiseModel, energy: Energy, *, stacklevel
     -----
     UserWarning
         If the median of σ is above twice σ̂, and the mean of the coefficients leaves more of the variance of y
-        than the estimator's do by a hundredth of it.
+        than the estimator's do by a twentieth of it.
     """
     if noise.contract != "plug-in" or noise.sigma is None:
         return
@@ -332,7 +332,7 @@ def check_plug_in(draws: Draws, noise: NoiseModel, energy: Energy, *, stacklevel
     if sigma <= 2.0 * noise.sigma:
         return
     left = [0.5 * float(energy.sample_weight @ energy.residual(w) ** 2) for w in (energy.coef, mean)]
-    if left[1] - left[0] > 0.01 * energy.null_value:
+    if left[1] - left[0] > 0.05 * energy.null_value:
         warnings.warn(
             f'noise="plug-in" scales the prior by σ̂ = {noise.sigma:.4g}, and the posterior of σ is about '
             f"{sigma:.4g}: so narrow a prior contradicts the estimator's coefficients, and draws them to "
