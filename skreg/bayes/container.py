@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg import __version__
-from skreg.bayes.diagnostics import check_convergence
+from skreg.bayes.diagnostics import check_convergence, check_plug_in
 from skreg.bayes.draws import Draws
 from skreg.bayes.noise import Noise, NoiseModel, noise_model
 from skreg.bayes.predictive import pointwise_log_likelihood, posterior_predictive
@@ -72,7 +72,8 @@ def posterior(
         Target.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ if it is known, or a contract for an unknown one, as in `to_pymc`. None is ``"plug-in"`` where the
-        fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
+        fit leaves residual degrees of freedom to estimate σ from and the prior that σ̂ then scales keeps σ
+        near it, else ``"variance-scaled"``.
     noise_prior : tuple of two floats, optional
         (a0, b0) of σ² ~ InvGamma(a0, b0); by default weak and scaled to y (`noise_model`). (0, 0) is the
         improper 1/σ², for every method but "nuts".
@@ -123,6 +124,8 @@ def posterior(
     -----
     ConvergenceWarning
         If R-hat is above 1.01 or a bulk- or tail-ESS below 400, naming the variables.
+    UserWarning
+        If under ``noise="plug-in"`` the prior that σ̂ scales contradicts the estimator's coefficients.
 
     See Also
     --------
@@ -159,6 +162,7 @@ def posterior(
         nuts_kwargs=nuts_kwargs,
     )
     check_convergence(drawn, energy.feature_names, stacklevel=3)
+    check_plug_in(drawn, contract, energy, stacklevel=3)
     return to_arviz(
         drawn, energy, contract, extend=extend, random_state=random_state, alpha_prior=alpha_prior
     )

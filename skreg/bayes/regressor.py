@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils import check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skreg.bayes.diagnostics import check_convergence
+from skreg.bayes.diagnostics import check_convergence, check_plug_in
 from skreg.bayes.draws import Draws
 from skreg.bayes.exact import RidgePosterior
 from skreg.bayes.mixture import Mixture
@@ -54,7 +54,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ``estimator__alpha`` needs it named.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ (not σ²) if it is known, or a contract for an unknown one, as in `posterior`. None is ``"plug-in"``
-        where the fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
+        where the fit leaves residual degrees of freedom to estimate σ from and the prior that σ̂ then scales
+        keeps σ near it, else ``"variance-scaled"``.
     noise_prior : tuple of two floats, default=None
         (a0, b0) of σ² ~ InvGamma(a0, b0); by default weak and scaled to y.
     method : {"auto", "exact", "gibbs", "nuts"}, default="auto"
@@ -179,6 +180,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If the draws have R-hat above 1.01 or an effective sample size below 400, naming the variables.
+        UserWarning
+            If under ``noise="plug-in"`` the prior that σ̂ scales contradicts the estimator's coefficients.
         """
         with unchanged_on_failure(self):
             if hasattr(self._inner, "refit"):  # GridSearchCV and the like
@@ -205,6 +208,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
             if draws.method != "exact":  # those are independent
                 check_convergence(draws, energy.feature_names, stacklevel=3)
+            check_plug_in(draws, noise, energy, stacklevel=3)
             exact = _closed_form(energy, noise)
             coef = draws.coef.mean(axis=(0, 1)) if exact is None else exact.coef_mean
             new = {
