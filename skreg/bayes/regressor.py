@@ -23,7 +23,7 @@ from skreg.bayes.sampling import sample
 from skreg.linear_model._base import check_number, check_sample_weight, unchanged_on_failure
 from skreg.linear_model.energy import Energy, as_seen_by_final_step, energy_of, fitted_estimator
 from skreg.linear_model.ridge import Ridge
-from skreg.moments.moments import row_blocks
+from skreg.moments.rows import row_blocks
 from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BayesianRegressor"]

@@ -124,6 +124,18 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
     def _validate(self, X, y, sample_weight) -> tuple[Any, np.ndarray, np.ndarray, LeastSquares]:
         """Check parameters and data; return X and y as arrays, the weights and the data term."""
         self._check_parameters()
+        X, y = self._check_data(
+            X, y, ensure_all_finite=not isinstance(X, np.ndarray)
+        )  # a pass over X: see below
+        check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
+        weights = check_sample_weight(sample_weight, X.shape[0])
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
+        check_finite(X, weights, problem, type(self).__name__)
+        return X, y, weights, problem
+
+    def _check_data(self, X, y, **options) -> tuple[Any, np.ndarray]:
+        """Check X and y by scikit-learn's rules; options are those of `validate_data`."""
         X, y = validate_data(
             self,
             X,
@@ -132,15 +144,9 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
-            ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
+            **options,
         )
-        y = self._check_targets(y)
-        check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
-        weights = check_sample_weight(sample_weight, X.shape[0])
-        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
-        check_finite(X, weights, problem, type(self).__name__)
-        return X, y, weights, problem
+        return X, self._check_targets(y)
 
     @property
     def _max_iter(self) -> int:
@@ -307,10 +313,11 @@ def check_penalty_weights(penalty_weights, n_features: int, feature_names=None) 
         )
 
 
-def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
+def check_sample_weight(sample_weight, n_samples: int, *, none_counts: bool = False) -> np.ndarray:
     """Return the weights as float64 of shape (n_samples,), or raise an error unless they are finite and ≥ 0.
 
-    None stands for ones and a number for that number on every row; at least one weight is positive.
+    None stands for ones and a number for that number on every row; at least one weight is positive, unless
+    it may be that none counts.
     """
     if sample_weight is None:
         return np.ones(n_samples)
@@ -329,6 +336,8 @@ def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
             f"sample_weight must be ≥ 0 everywhere, got negative values down to {weights.min():g}."
         )
     if not np.any(weights > 0):
+        if none_counts:
+            return weights
         raise ValueError("sample_weight is zero on every row; at least one weight must be positive.")
     with np.errstate(over="ignore"):  # looked for below
         total = float(weights.sum())

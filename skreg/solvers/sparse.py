@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg.moments.moments import NEARLY_FULL, implicitly_centred
+from skreg.moments.rows import NEARLY_FULL, implicitly_centred
 from skreg.solvers._kernels.sparse import (
     sparse_adjoint,
     sparse_column_descent,
