@@ -229,18 +229,22 @@ class RidgeCV(CrossValidated, LinearModel):
     def _check_folds(self, moments) -> list[Moments]:
         if self.cv is None:
             raise ValueError(
-                "cv=None is leave-one-out, which takes the rows: moments know of no single one. Set cv to the "
-                "number of folds that there are moments of."
+                "cv=None is leave-one-out, which takes the rows: moments know of no single one. Set cv to "
+                "the number of folds that there are moments of."
             )
         if self.scoring not in FORMULAS:
             raise ValueError(
-                f"scoring={self.scoring!r} takes the predictions of single rows, which moments do not know. "
-                f"Take one of {', '.join(repr(name) for name in FORMULAS)}, which squared errors are enough for."
+                f"scoring={self.scoring!r} takes predictions of single rows, which moments do not know. Take "
+                f"one of {', '.join(repr(name) for name in FORMULAS)}, which follow from the squared errors."
             )
         folds = super()._check_folds(moments)
         if FORMULAS[self.scoring] is FORMULAS["r2"]:
-            for fold in folds:
-                check_r2_is_defined(fold.n_rows)
+            if not self.fit_intercept:
+                raise ValueError(
+                    f"scoring={self.scoring!r} is R², which measures from the mean of y, and moments for "
+                    "fit_intercept=False do not know that: scoring='neg_mean_squared_error' would do."
+                )
+            check_r2_is_defined(min(fold.n_rows for fold in folds))
         return folds
 
     def get_metadata_routing(self):

@@ -165,7 +165,6 @@ class Accumulator:
 
 
 def _means_of(moments: Moments) -> tuple[Mean, Mean]:
-    assert moments.x_mean_rest is not None and moments.y_mean_rest is not None  # they are filled in
     return (moments.x_mean, moments.x_mean_rest), (moments.y_mean, moments.y_mean_rest)
 
 

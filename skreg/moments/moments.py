@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skreg.moments.accumulator import Accumulator
+from skreg.moments.chunks import Gathering
+from skreg.moments.progress import reported
 from skreg.moments.storage import read, write
 
 __all__ = ["Moments"]
@@ -16,6 +19,7 @@ __all__ = ["Moments"]
 FloatArray = NDArray[np.float64]
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_FLOAT64 = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,11 +86,11 @@ class Moments:
     xy: FloatArray
     yy: FloatArray
     centred: bool = True
-    x_mean_rest: FloatArray | None = None
-    y_mean_rest: FloatArray | None = None
+    x_mean_rest: FloatArray = None  # type: ignore[assignment]  # filled in below
+    y_mean_rest: FloatArray = None  # type: ignore[assignment]
     rounding: float = _EPSILON
     feature_names: tuple[str, ...] | None = None
-    dtype: np.dtype = np.dtype(np.float64)
+    dtype: np.dtype = _FLOAT64
 
     def __post_init__(self) -> None:
         for name in ("x", "y"):
@@ -142,6 +146,62 @@ class Moments:
         names = None if feature_names is None else tuple(map(str, feature_names))
         dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
         return cls(**sums.sums(), feature_names=names, dtype=dtype)
+
+    @classmethod
+    def from_chunks(
+        cls,
+        chunks: Iterable[Any],
+        *,
+        centred: bool = True,
+        feature_names: Any = None,
+        callbacks: Sequence[Any] = (),
+    ) -> Moments:
+        """Take the moments of data that come in chunks, one pass, and one chunk in memory at a time.
+
+        Parameters
+        ----------
+        chunks : iterable of (X, y) or (X, y, sample_weight)
+            Of any sizes, and of the same columns and dtype: arrays, sparse matrices or DataFrames. Empty
+            ones and those without weight add nothing. `array_chunks`, `frame_chunks` and `parquet_chunks`
+            make them.
+        centred : bool, default=True
+            Whether to take products about the means, for a model with an intercept.
+        feature_names : sequence of str, optional
+            Names of the columns of X; by default those of DataFrames, and of `chunks` if it has some.
+        callbacks : sequence of callbacks, default=()
+            Told of each chunk: ``[sklearn.callback.ProgressBar()]``, or others of scikit-learn's protocol.
+
+        Returns
+        -------
+        Moments
+            Of all rows, the same to rounding whatever the chunks and their order.
+
+        Raises
+        ------
+        ChunkError
+            If a chunk cannot be read, has NaN or infinity, or is not like the first. It has the chunk's
+            number, as `chunk`, and the moments of those before it, as `moments`.
+        ValueError
+            If there is not a single row.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skreg import Moments, Ridge
+        >>> rng = np.random.default_rng(0)
+        >>> def chunks():
+        ...     for _ in range(100):  # stands for what does not fit in memory
+        ...         X = rng.standard_normal((1000, 3))
+        ...         yield X, X @ [1.0, 2.0, 3.0] + rng.standard_normal(1000)
+        >>> moments = Moments.from_chunks(chunks())
+        >>> moments
+        Moments(100000 rows, 3 features, 1 target, centred)
+        >>> Ridge(alpha=1.0).fit_moments(moments).coef_.round(1)
+        array([1., 2., 3.])
+        """
+        names = getattr(chunks, "feature_names", None) if feature_names is None else feature_names
+        gathering = Gathering(cls, centred=centred, feature_names=names)
+        return reported(lambda report: gathering.take(chunks, report), chunks, callbacks)
 
     @property
     def n_features(self) -> int:
