@@ -21,8 +21,9 @@ FloatArray = NDArray[np.float64]
 Mean = tuple[FloatArray, FloatArray]
 
 _EPSILON = float(np.finfo(np.float64).eps)
-# What one block of rows rounds, in units of ε of the sums of squares.
-_OF_A_BLOCK = 4.0
+# What the products of one block of rows, and adding one more, round: a bound of what was measured, in units
+# of ε of the sums of squares.
+_OF_A_BLOCK, _OF_A_SUM = 4.0, 2.0
 _MIRROR_ROWS = 256
 
 
@@ -90,7 +91,7 @@ class Accumulator:
         self._join(total, x_mean, y_mean)
         self.n_rows += int(counted.sum())
         self.log_weight_sum += float(np.log(weights[counted]).sum())
-        self._round(_OF_A_BLOCK * _EPSILON, np.sqrt(blocks) * _EPSILON)
+        self._round(_OF_A_BLOCK * _EPSILON, _OF_A_SUM * _EPSILON * np.sqrt(blocks))
 
     def add(self, moments: Moments) -> None:
         """Take in the rows that other moments are of."""
@@ -102,7 +103,7 @@ class Accumulator:
         self._join(moments.total_weight, *_means_of(moments))
         self.n_rows += moments.n_rows
         self.log_weight_sum += moments.log_weight_sum
-        self._round(moments.rounding, _EPSILON)
+        self._round(moments.rounding, _OF_A_SUM * _EPSILON)
 
     def subtract(self, moments: Moments) -> None:
         """Take out some of the rows; some must be left."""
@@ -114,7 +115,7 @@ class Accumulator:
             self._join(-moments.total_weight, *_means_of(moments))
         self.n_rows -= moments.n_rows
         self.log_weight_sum -= moments.log_weight_sum
-        self._round(moments.rounding, _EPSILON)
+        self._round(moments.rounding, _OF_A_SUM * _EPSILON)
         # What is left keeps the rounding of what it was taken from.
         left = np.append(np.diag(self.gram), self.yy)
         shrunk = left > self.rounding * before
