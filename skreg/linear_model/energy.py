@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,14 @@ from skreg.linear_model.ridge import Ridge
 from skreg.linear_model.ridge_cv import RidgeCV
 from skreg.penalties import L2, ElasticNetPenalty
 
-__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "fitted_estimator"]
+__all__ = [
+    "Energy",
+    "as_seen_by_final_step",
+    "column_scale",
+    "energy_of",
+    "fitted_estimator",
+    "solution_of",
+]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
@@ -98,10 +106,25 @@ class Energy:
         """n₊, the number of rows of positive weight."""
         return self.X.shape[0]
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether X and y are the rows themselves, not others that have the same moments."""
+        return True
+
     @cached_property
     def total_weight(self) -> float:
         """S = Σ sᵢ."""
         return float(self.sample_weight.sum())
+
+    @cached_property
+    def log_weight_sum(self) -> float:
+        """Σ log sᵢ."""
+        return float(np.log(self.sample_weight).sum())
+
+    @property
+    def y_deviation(self) -> NDArray[np.float64]:
+        """Each row's y − ȳ."""
+        return self.y - self.y_mean
 
     @cached_property
     def y_mean(self) -> float:
@@ -132,7 +155,7 @@ class Energy:
     @cached_property
     def null_value(self) -> float:
         """The energy of the model without features, ½ Σ s (y − ȳ)²."""
-        return 0.5 * float(self.sample_weight @ (self.y - self.y_mean) ** 2)
+        return 0.5 * float(self.sample_weight @ self.y_deviation**2)
 
 
 def energy_of(estimator, X, y, sample_weight=None) -> Energy:
@@ -182,34 +205,51 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     weights = check_sample_weight(sample_weight, len(target))
 
     fitted = fitted_estimator(estimator, X, y, sample_weight)
-    final = _final_step(fitted)
-
     data, names = as_seen_by_final_step(fitted, X)
     if data.shape[0] != target.size:
         raise ValueError(f"X has {data.shape[0]} rows and y has {target.size}; they must be as many.")
+    kept = weights > 0
+    if not kept.all():
+        data, target, weights = data[kept], target[kept], weights[kept]
+    found = solution_of(fitted, float(weights.sum()))
+    return Energy(X=data, y=target, sample_weight=weights, feature_names=names, **found)
+
+
+def solution_of(fitted, total_weight: float) -> dict[str, Any]:
+    """Take from a fitted estimator what an `Energy` has besides the data, by name.
+
+    Parameters
+    ----------
+    fitted : estimator
+        A fitted estimator that `energy_of` takes.
+    total_weight : float
+        S of the data.
+
+    Returns
+    -------
+    dict
+        penalty, fit_intercept, coef, intercept, label, tol and alpha_scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `energy_of` does not take it, or it was fitted on several targets.
+    """
+    final = _final_step(fitted)
     coef = np.asarray(final.coef_, dtype=np.float64)
     if coef.ndim == 2 and coef.shape[0] > 1:
         raise ValueError(
             f"The estimator was fitted on {coef.shape[0]} targets; this takes one: fit each by itself."
         )
-    coef = coef.ravel()
-    kept = weights > 0
-    if not kept.all():
-        data, target, weights = data[kept], target[kept], weights[kept]
-    total_weight = float(weights.sum())
-    return Energy(
-        penalty=_penalty_of(final, total_weight),
-        X=data,
-        y=target,
-        sample_weight=weights,
-        fit_intercept=bool(final.fit_intercept),
-        feature_names=names,
-        coef=coef,
-        intercept=float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
-        label=_label_of(final),
-        tol=getattr(final, "tol", None),
-        alpha_scale=1.0 if isinstance(final, _RIDGES) else total_weight,
-    )
+    return {
+        "penalty": _penalty_of(final, total_weight),
+        "fit_intercept": bool(final.fit_intercept),
+        "coef": coef.ravel(),
+        "intercept": float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
+        "label": _label_of(final),
+        "tol": getattr(final, "tol", None),
+        "alpha_scale": 1.0 if isinstance(final, _RIDGES) else total_weight,
+    }
 
 
 def fitted_estimator(estimator, X, y, sample_weight=None):

@@ -260,7 +260,7 @@ class Certificate:
         projection = _PROJECTION * gap if free.size else 0.0
         paired, size = float(np.abs(w[active]).sum()), float(np.abs(w).sum())
         room = float(room_for_rounding(gap, paired, size, self.null, r_squared))
-        data, inherited = self.data, self.problem.inherited
+        data, inherited = np.flatnonzero(self.data), self.problem.inherited
         room += room_for_inherited(inherited, gap, w[data], size, self.null, self.penalty.of(data))
         return gap + projection + room
 

@@ -86,10 +86,10 @@ def room_for_inherited(
 ) -> Any:
     """Bound what a gap may be short by because AᵀA and Aᵀb were rounded before they came here.
 
-    With entries that are off by δ, correlations g = Aᵀ(b − Aw) are off by η = δ(‖b‖ + ‖w‖₁). Where every column
-    has a λ₂ its bracket is smooth, with a derivative of at most (2·bracket/λ₂)^½ and a second one of 1/λ₂:
-    together they grow by η(2·gap·s)^½ + ½η²s, s = Σ 1/λ₂. Elsewhere η takes up to that part of the smallest λ₁
-    from the multiple of θ that is feasible, and as much times ‖w‖₁ from Σ gⱼwⱼ.
+    With entries that are off by δ, correlations g = Aᵀ(b − Aw) are off by η = δ(‖b‖ + ‖w‖₁). Where every
+    column has a λ₂ the brackets are smooth, with derivatives of at most (2·bracket/λ₂)^½ and second ones of
+    1/λ₂: together they grow by η(2·gap·s)^½ + ½η²s, s = Σ 1/λ₂. Elsewhere the multiple of θ that is feasible
+    shrinks by η beside the smallest λ₁, and Σ gⱼwⱼ by η‖w‖₁.
 
     Parameters
     ----------
