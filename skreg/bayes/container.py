@@ -179,8 +179,8 @@ def _check_rows_not_asked_for(extend: tuple[str, ...]) -> None:
     }
     for name in extend:
         raise ValueError(
-            f"extend={name!r} cannot be had from moments, which are sums over rows: {reasons[name]}. Leave it "
-            "out, or give X and y."
+            f"extend={name!r} cannot be had from moments, which are sums over rows: {reasons[name]}. "
+            "Leave it out, or give X and y."
         )
 
 

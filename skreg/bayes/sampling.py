@@ -164,8 +164,8 @@ def _engine(method: Any, energy: Energy, noise: NoiseModel, alpha_prior: Any) ->
         )
     if method == "nuts" and not energy.has_rows:
         raise ValueError(
-            'method="nuts" samples PyMC\'s model, which is written on the rows, and moments do not know them: '
-            'take method="auto", or give X and y.'
+            'method="nuts" samples PyMC\'s model, which is written on the rows, and moments do not know '
+            'them: take method="auto", or give X and y.'
         )
     if method == "nuts" and alpha_prior is not None:
         raise ValueError(

@@ -124,8 +124,8 @@ def energy_of_moments(estimator, moments: Moments) -> MomentEnergy:
 def _fitted(estimator, moments: Moments):
     if isinstance(estimator, Pipeline):
         raise TypeError(
-            "A Pipeline transforms rows, which moments do not know: take the moments of the transformed rows, "
-            "and pass pipeline[-1]."
+            "A Pipeline transforms rows, which moments do not know: take the moments of the transformed "
+            "rows, and pass pipeline[-1]."
         )
     try:
         check_is_fitted(estimator)

@@ -23,7 +23,9 @@ Mean = tuple[FloatArray, FloatArray]
 _EPSILON = float(np.finfo(np.float64).eps)
 # What the products of one block of rows, and adding one more, round: a bound of what was measured, in units
 # of ε of the sums of squares.
-_OF_A_BLOCK, _OF_A_SUM = 4.0, 2.0
+_OF_A_BLOCK, _OF_A_SUM = 8.0, 2.0
+# What a subtraction leaves of a sum of squares is rounding below this multiple of that.
+_LOST = 4.0
 _MIRROR_ROWS = 256
 
 
@@ -75,8 +77,7 @@ class Accumulator:
         y_centred = (y - y_mean[0]) - y_mean[1]
         weighted_y = weights[:, None] * y_centred
         if sparse.issparse(X):
-            X, mean, shift = implicitly_centred(X, weights, centred=self.centred)
-            x_mean = mean, zeros[1]
+            X, x_mean, shift = implicitly_centred(X, weights, centred=self.centred)
             scaled = sparse.diags_array(np.sqrt(weights)) @ X
             # Σ s (x − x̄)(x − x̄)ᵀ = Σ s x xᵀ − S x̄ x̄ᵀ, for columns that are no further from zero than wide.
             self.gram += (scaled.T @ scaled).toarray()
@@ -116,10 +117,13 @@ class Accumulator:
         self.n_rows -= moments.n_rows
         self.log_weight_sum -= moments.log_weight_sum
         self._round(moments.rounding, _OF_A_SUM * _EPSILON)
-        # What is left keeps the rounding of what it was taken from.
+        # What is left keeps the rounding of what it was taken from; where that is all, nothing is left.
         left = np.append(np.diag(self.gram), self.yy)
-        shrunk = left > self.rounding * before
-        self.rounding *= float(np.max(before[shrunk] / left[shrunk], initial=1.0))
+        lost = left <= _LOST * self.rounding * before
+        x_lost, y_lost = lost[: len(self.gram)], lost[len(self.gram) :]
+        self.gram[x_lost] = self.gram[:, x_lost] = 0.0
+        self.xy[x_lost] = self.xy[:, y_lost] = self.yy[y_lost] = 0.0
+        self.rounding *= float(np.max(before[~lost] / left[~lost], initial=1.0))
 
     def sums(self) -> dict[str, Any]:
         """Give away the sums, by their names in `Moments`, with both triangles of the Gram matrix."""

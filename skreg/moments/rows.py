@@ -105,7 +105,7 @@ def weighted_means(X: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, Fl
 
 def implicitly_centred(
     X: Any, weights: FloatArray, *, centred: bool
-) -> tuple[sparse.csc_array, FloatArray, FloatArray]:
+) -> tuple[sparse.csc_array, tuple[FloatArray, FloatArray], FloatArray]:
     """Write the centring of a sparse matrix as X − 1x̄ᵀ = stored − 1 shiftᵀ, so that it stays sparse.
 
     A share f of zeros keeps a column's variance above f of its mean square. So a column far from zero beside
@@ -115,28 +115,30 @@ def implicitly_centred(
     -------
     stored : CSC array of shape (n_samples, n_features), float64
         In canonical format; it may share memory with X.
-    mean, shift : ndarray of shape (n_features,)
-        x̄, and the part of it that is left implicit; zeros if not `centred`.
+    mean : tuple of two ndarrays of shape (n_features,)
+        x̄ in two parts; zeros if not `centred`.
+    shift : ndarray of shape (n_features,)
+        The part of it that is left implicit.
     """
     stored = sparse.csc_array(X, dtype=np.float64)
     if not stored.has_canonical_format:
         stored = stored.copy()  # the caller's arrays stay as they are
         stored.sum_duplicates()
-    mean = np.zeros(X.shape[1])
+    mean, rest = np.zeros((2, X.shape[1]))
     total = float(weights.sum())
     if not centred or total == 0:
-        return stored, mean, mean
+        return stored, (mean, rest), mean
     mean = stored.T @ weights / total
     mean_square = stored.power(2).T @ weights / total
     full = np.flatnonzero(mean_square - mean**2 < NEARLY_FULL * mean_square)
     shift = mean.copy()
     if full.size:
         columns = stored[:, full].toarray()
-        mean[full], rest = weighted_means(columns, weights)
+        mean[full], rest[full] = weighted_means(columns, weights)
         shift[full] = 0.0
         columns -= mean[full]
-        columns -= rest
+        columns -= rest[full]
         others = np.setdiff1d(np.arange(mean.size), full)
         order = np.argsort(np.concatenate([others, full]))
         stored = sparse.hstack([stored[:, others], sparse.csc_array(columns)], format="csc")[:, order]
-    return stored, mean, shift
+    return stored, (mean, rest), shift

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.linalg import blas
 
 from skreg.moments import Moments
 from skreg.solvers.data_term import column_scale, power_of_two_scale
@@ -27,6 +28,8 @@ FloatArray = NDArray[np.float64]
 
 # Targets whose deviations are all below this part of their mean are constant, as in `least_squares`.
 _CONSTANT = 1e-12
+# Cholesky's factor without pivoting does above this reciprocal condition.
+_ILL_CONDITIONED = 1e-6
 
 
 class EquivalentRows(NamedTuple):
@@ -63,7 +66,7 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
 
     References
     ----------
-    Golub, G. H. and Van Loan, C. F. (2013). Matrix Computations, 4th ed., Section 4.2.8, for Cholesky's
+    Higham, N. J. (2002). Accuracy and Stability of Numerical Algorithms, 2nd ed., Section 10.3, for Cholesky's
     factor of a matrix that is singular up to rounding.
     """
     total, p = moments.total_weight, moments.n_features
@@ -75,7 +78,7 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
     y_size[y_size <= _CONSTANT * np.abs(moments.y_mean) * np.sqrt(total)] = 0.0
     y_scale = power_of_two_scale(y_size, when_zero=0.0)
     columns = np.flatnonzero(x_scale)
-    root, order = _pivoted_cholesky(moments.gram * x_scale * x_scale[:, None], columns)
+    root, order = _cholesky(moments.gram, x_scale, columns)
     rank = len(root)
     c = (moments.xy * x_scale[:, None] * y_scale)[order[:rank]]
     along = linalg.solve_triangular(root[:, :rank], c, trans="T", check_finite=False) if rank else c
@@ -90,8 +93,8 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
         v = np.full(n_rows, -1.0 / np.sqrt(n_rows))
         v[-1] += 1.0
         v *= np.sqrt(2.0 / (v @ v))
-        X -= np.outer(v, v @ X)
-        y -= np.outer(v, v @ y)
+        for part in (X, y):
+            blas.dger(-1.0, v, v @ part, a=part, overwrite_a=True)
     weights = np.full(n_rows, total / n_rows)
     size = np.sqrt(n_rows / total)
     X *= size
@@ -99,11 +102,19 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
     return EquivalentRows(X, y, weights)
 
 
-def _pivoted_cholesky(gram: FloatArray, columns: NDArray[np.intp]) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Factor gram[columns][:, columns] = RᵀR up to rounding; returns R, of full rank, and R's columns."""
+def _cholesky(
+    gram: FloatArray, scale: FloatArray, columns: NDArray[np.intp]
+) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Factor the scaled Gram matrix of some columns as RᵀR up to rounding: R, of full rank, and its columns."""
     if columns.size == 0:
         return np.zeros((0, 0)), columns
-    factor, pivot, rank, _info = linalg.lapack.dpstrf(gram[np.ix_(columns, columns)])
+    part = gram if columns.size == scale.size else gram[np.ix_(columns, columns)]
+    part = np.multiply(part * scale[columns], scale[columns, None], order="F")
+    factor, info = linalg.lapack.dpotrf(part, lower=False, clean=True)
+    if info == 0 and linalg.lapack.dpocon(factor, linalg.norm(part, 1))[0] > _ILL_CONDITIONED:
+        return factor, columns
+    # Several times slower, and right where columns are collinear: it ends where only rounding is left.
+    factor, pivot, rank, _info = linalg.lapack.dpstrf(part)
     return np.triu(factor)[:rank], columns[pivot - 1]
 
 
