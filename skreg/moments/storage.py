@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from typing import Any
@@ -27,6 +28,9 @@ def write(file: Any, parts: dict[str, Any]) -> None:
 def read(file: Any) -> dict[str, Any]:
     """Read the fields of Moments, or raise a ValueError that says what is wrong with the file."""
     wrong = f"{file!r} is not a file that Moments.save wrote"
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:  # NumPy leaves one open that is no archive
+            return read(opened)
     try:
         with np.load(file, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
