@@ -18,7 +18,7 @@ from skreg.moments.weights import check_sample_weight
 if TYPE_CHECKING:
     from skreg.moments.moments import Moments
 
-__all__ = ["ChunkError", "Gathering"]
+__all__ = ["ChunkError", "Gathering", "column_names"]
 
 FloatArray = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ class Gathering:
 
     def add(self, X: Any, y: Any, sample_weight: Any = None) -> None:
         """Check a chunk, all of it, and then take it in."""
-        names = _names_of(X) or self._given_names
+        names = column_names(X) or self._given_names
         X = check_array(
             X,
             accept_sparse=["csr", "csc"],
@@ -169,7 +169,7 @@ def _parts(chunk: Any) -> tuple[Any, ...]:
     raise TypeError(f"a chunk must be (X, y) or (X, y, sample_weight), got {type(chunk).__name__}{size}.")
 
 
-def _names_of(X: Any) -> tuple[str, ...] | None:
+def column_names(X: Any) -> tuple[str, ...] | None:
     """Read the column names of a DataFrame, if all are strings."""
     columns = getattr(X, "columns", None)
     if columns is None or not all(isinstance(name, str) for name in columns):

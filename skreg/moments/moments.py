@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy import sparse
 
 from skreg.moments.accumulator import Accumulator
-from skreg.moments.chunks import Gathering
+from skreg.moments.chunks import Gathering, column_names
 from skreg.moments.progress import reported
 from skreg.moments.storage import read, write
 
@@ -122,28 +123,29 @@ class Moments:
 
         Parameters
         ----------
-        X : ndarray or sparse matrix of shape (n_samples, n_features)
-            Data, in any order and any real dtype.
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Data, in any order and any real dtype. That they are finite is not looked at here.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target.
-        sample_weight : ndarray of shape (n_samples,), optional
+        sample_weight : array-like of shape (n_samples,), optional
             Weights sᵢ ≥ 0; ones if not given. All zero gives the moments of no rows, which add nothing.
         centred : bool, default=True
             Whether to take products about the means.
         feature_names : sequence of str, optional
-            Names of the columns of X.
+            Names of the columns of X; by default those of a DataFrame.
 
         Returns
         -------
         Moments
             Of the rows of positive weight.
         """
+        names = column_names(X) if feature_names is None else tuple(map(str, feature_names))
+        X = X if sparse.issparse(X) else np.asarray(X)
         y = np.asarray(y, dtype=np.float64)
         y = y[:, None] if y.ndim == 1 else y
         weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
         sums = Accumulator(X.shape[1], y.shape[1], centred=centred)
         sums.add_rows(X, y, weights)
-        names = None if feature_names is None else tuple(map(str, feature_names))
         dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
         return cls(**sums.sums(), feature_names=names, dtype=dtype)
 

@@ -76,7 +76,8 @@ def test_the_exact_posterior_is_that_of_the_rows(name, intercept, noise, n):
     if noise == "plug-in" and n == 4:
         return  # no degrees of freedom are left to estimate σ from
     rows, moments = (
-        RidgePosterior(energy, noise_model(noise, (2.0, 1.0) if noise != 1.3 else None, energy)) for energy in pair
+        RidgePosterior(energy, noise_model(noise, (2.0, 1.0) if noise != 1.3 else None, energy))
+        for energy in pair
     )
     assert_allclose(moments.coef_mean, rows.coef_mean, rtol=1e-7, atol=1e-8)
     assert_allclose(moments.coef_std(), rows.coef_std(), rtol=1e-7)
@@ -84,7 +85,9 @@ def test_the_exact_posterior_is_that_of_the_rows(name, intercept, noise, n):
     assert_allclose(moments.log_evidence, rows.log_evidence, rtol=1e-7)
     assert_allclose(moments.sigma_mean, rows.sigma_mean, rtol=1e-7)
     new = X[:3] + 0.5
-    for left, right in zip(vars(moments.predict(new)).values(), vars(rows.predict(new)).values(), strict=True):
+    for left, right in zip(
+        vars(moments.predict(new)).values(), vars(rows.predict(new)).values(), strict=True
+    ):
         assert_allclose(left, right, rtol=1e-7)
 
 

@@ -111,7 +111,11 @@ def test_ridge_takes_several_targets(per_target):
 def test_more_columns_than_rows():
     X, y, _ = data(30, p=45)
     labels = np.arange(30) % 3
-    for estimator in (RidgeCV(alphas=[1.0, 10.0]), LassoCV(alphas=[1.0, 0.3, 0.1]), LassoCV(alphas=10, eps=0.1)):
+    for estimator in (
+        RidgeCV(alphas=[1.0, 10.0]),
+        LassoCV(alphas=[1.0, 0.3, 0.1]),
+        LassoCV(alphas=10, eps=0.1),
+    ):
         found = by_moments(estimator, folds_of(X, y, np.ones(30), labels))
         assert_same_fit(found, by_rows(estimator, X, y, np.ones(30), labels), rtol=1e-7)
 
@@ -164,10 +168,14 @@ def refusals():
     return {
         "leave-one-out": (RidgeCV(), three, "cv=None is leave-one-out, which takes the rows"),
         "a scorer": (
-            RidgeCV(cv=3, scoring="neg_mean_absolute_error"), three, "takes predictions of single rows"
+            RidgeCV(cv=3, scoring="neg_mean_absolute_error"),
+            three,
+            "takes predictions of single rows",
         ),
         "R² about zero": (
-            RidgeCV(cv=3, fit_intercept=False), about_zero, "R², which measures from the mean of y"
+            RidgeCV(cv=3, fit_intercept=False),
+            about_zero,
+            "R², which measures from the mean of y",
         ),
         "R² of one row": (RidgeCV(cv=3), [*three[:2], single], "not defined on a single test row"),
         "other folds": (LassoCV(cv=5), three, "The moments are of 3 folds, and cv=5"),

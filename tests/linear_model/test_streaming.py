@@ -61,9 +61,7 @@ def assert_same_fit(found, expected, rtol=1e-10):
 
 @every_kind
 @pytest.mark.parametrize("n_targets", [1, 3])
-@given(
-    labels=st.lists(st.integers(0, 6), min_size=90, max_size=90), seed=st.integers(0, 2**32 - 1)
-)
+@given(labels=st.lists(st.integers(0, 6), min_size=90, max_size=90), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=8, deadline=None)
 def test_any_chunks_in_any_order_give_the_batch_fit(estimator, n_targets, labels, seed):
     X, y, weights = data(n_targets=n_targets, seed=seed % 1000)
@@ -161,9 +159,7 @@ def test_the_certificate_holds_where_moments_lose_digits(n_chunks, spread, noise
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 1)) + spread * rng.standard_normal((2000, 5))
     y = X @ np.arange(5.0) + noise * rng.standard_normal(2000)
-    moments = Moments.from_chunks(
-        zip(np.array_split(X, n_chunks), np.array_split(y, n_chunks), strict=True)
-    )
+    moments = Moments.from_chunks(zip(np.array_split(X, n_chunks), np.array_split(y, n_chunks), strict=True))
     for estimator in (Ridge(1.0), Ridge(1e-8), Ridge(0.0), Lasso(0.1), Lasso(1e-6), ElasticNet(1e-3)):
         assert_holds(estimator.fit_moments(moments), X, y)
 
@@ -181,7 +177,9 @@ def test_targets_may_have_an_alpha_each():
     X, y, weights = data(n_targets=3)
     model = Ridge(alpha=[0.1, 1.0, 10.0])
     batch = clone(model).fit(X, y, weights)
-    assert_same_fit(model.partial_fit(X[:40], y[:40], weights[:40]).partial_fit(X[40:], y[40:], weights[40:]), batch)
+    assert_same_fit(
+        model.partial_fit(X[:40], y[:40], weights[:40]).partial_fit(X[40:], y[40:], weights[40:]), batch
+    )
 
 
 def test_constant_and_collinear_columns_are_what_they_are_in_a_batch():
@@ -193,7 +191,9 @@ def test_constant_and_collinear_columns_are_what_they_are_in_a_batch():
             streamed.partial_fit(X[rows], y[rows])
         assert streamed.coef_[1] == 0.0
         assert_allclose(streamed.predict(X), batch.predict(X), rtol=1e-9)
-    assert_allclose(Ridge(alpha=1.0).partial_fit(X, y).coef_[0], Ridge(alpha=1.0).fit(X, y).coef_[3], rtol=1e-9)
+    assert_allclose(
+        Ridge(alpha=1.0).partial_fit(X, y).coef_[0], Ridge(alpha=1.0).fit(X, y).coef_[3], rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("estimator", [Ridge(), Lasso(), ElasticNet()], ids=lambda e: type(e).__name__)
@@ -266,7 +266,11 @@ def failures():
     return {
         "NaN": ({}, lambda model: model.partial_fit(with_nan, y), "contains NaN"),
         "width": ({}, lambda model: model.partial_fit(X[:, :3], y), "expecting 4 features"),
-        "targets": ({}, lambda model: model.partial_fit(X, np.c_[y, y]), "same features, targets and centring"),
+        "targets": (
+            {},
+            lambda model: model.partial_fit(X, np.c_[y, y]),
+            "same features, targets and centring",
+        ),
         "dtype": ({}, lambda model: model.partial_fit(X.astype(np.float32), y), "same dtype"),
         "weights": ({}, lambda model: model.partial_fit(X, y, -weights - 1.0), "sample_weight must be ≥ 0"),
         "huge": ({}, lambda model: model.partial_fit(1e200 * X, y), "too large to square"),

@@ -98,10 +98,10 @@ def test_the_rows_of_folds_are_split_as_the_folds_are(centred):
         for index, expected in ((test, fold), (train, total - fold)):
             found = Moments.from_data(*(part[index] for part in rows), centred=centred)
             size = np.sqrt(np.diag(expected.gram))
-            assert_allclose(found.gram / np.outer(size, size), expected.gram / np.outer(size, size), atol=1e-12)
             assert_allclose(
-                (found.x_mean + total.x_mean) / size, expected.x_mean / size, atol=1e-12
+                found.gram / np.outer(size, size), expected.gram / np.outer(size, size), atol=1e-12
             )
+            assert_allclose((found.x_mean + total.x_mean) / size, expected.x_mean / size, atol=1e-12)
             assert_allclose(found.total_weight, expected.total_weight)
 
 
