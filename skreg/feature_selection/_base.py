@@ -29,6 +29,9 @@ class Selector(SelectorMixin, CallbackSupportMixin, BaseEstimator):
         tags.target_tags.required = True
         return tags
 
+    def _check_parameters(self) -> None:
+        """Raise an error if a parameter is out of range, as far as that shows without data."""
+
     def _validate(self, X, y) -> tuple[Any, FloatArray]:
         """Check data and return them as arrays in float64."""
         X, y = validate_data(

@@ -52,9 +52,9 @@ class FoldwiseData:
 
 
 class CrossValidated(CallbackSupportMixin):
-    """A linear estimator with `cv`, `selection_rule` and `n_jobs`, whose folds report to callbacks.
+    """An estimator with `cv`, `selection_rule` and `n_jobs`, whose folds report to callbacks.
 
-    To go before `LinearModel` among the bases.
+    To go before `LinearModel`, or what else checks parameters, among the bases.
     """
 
     def get_metadata_routing(self):

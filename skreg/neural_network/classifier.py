@@ -13,13 +13,15 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skreg.neural_network._base import BaggedDropoutMLP, unchanged_on_failure
 from skreg.neural_network.export import export_member
-from skreg.neural_network.out_of_bag import fit_temperature, temper
 from skreg.neural_network.parameters import check_option
 from skreg.neural_network.targets import Targets
+from skreg.neural_network.temperature import fit_temperature, temper
 from skreg.neural_network.uncertainty import PredictiveUncertainty, entropy
 from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BaggedDropoutMLPClassifier"]
+
+_CALIBRATION_ROWS = 2**14  # one number needs no more
 
 
 class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
@@ -93,8 +95,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     oob_score : bool, str or callable, default=False
         Whether to predict every row by the networks that did not train on it, and the scorer to judge that
         by: accuracy for True, a name known to `sklearn.metrics.get_scorer`, or a scorer.
-    calibrate : {"oob"} or None, default=None
-        Whether to fit a temperature for the probabilities on the out-of-bag ones.
+    calibrate : {"auto", "oob"} or None, default="auto"
+        Whether to fit a temperature for the probabilities on the out-of-bag ones, under a prior that keeps it
+        near 1 where rows are few; "auto" does wherever there are any. `partial_fit` leaves it at 1.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, bootstrap samples, dropout and the order of rows. A seed fixes the networks,
         whatever `n_jobs`, and what `inference="monte_carlo"` predicts.
@@ -181,7 +184,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         class_weight=None,
         warm_start=False,
         oob_score=False,
-        calibrate=None,
+        calibrate="auto",
         random_state=None,
         n_jobs=None,
     ):
@@ -249,11 +252,11 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
 
     def _check_parameters(self):
         super()._check_parameters()
-        check_option("calibrate", self.calibrate, (None, "oob"))
+        check_option("calibrate", self.calibrate, ("auto", "oob", None))
 
     @property
     def _wants_out_of_bag(self):
-        return super()._wants_out_of_bag or self.calibrate is not None
+        return super()._wants_out_of_bag or self.calibrate == "oob"
 
     def _check_y(self, y, *, partial, classes=None):
         check_classification_targets(y)
@@ -266,6 +269,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         multilabel = kind == "multilabel-indicator"
         if not multilabel:
             found = np.unique(column_or_1d(y, warn=True))
+        elif np.setdiff1d(y.data if sparse.issparse(y) else y, [0, 1]).size:
+            values = np.unique(y.data if sparse.issparse(y) else y).tolist()
+            raise ValueError(f"y of several labels must be 0 where a label is absent and 1, got {values}.")
         if hasattr(self, "_network") and (partial or self.warm_start):
             if multilabel != self._multilabel or (multilabel and y.shape[1] != len(self.classes_)):
                 raise ValueError("y is not of the kind that the networks were trained on.")
@@ -361,14 +367,19 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         super()._set_network(network)
         self.temperature_ = 1.0
 
-    def _take_out_of_bag(self, mean, known, targets, weight):
-        if self.calibrate == "oob" and known.any():
-            which = known & (weight > 0)
+    def _calibrate(self, X, targets, weight, counts):
+        if self.calibrate is None:
+            return
+        rows = np.flatnonzero((counts == 0).any(axis=0) & (weight > 0))
+        if rows.size:
+            rows = rows[:: -(-rows.size // _CALIBRATION_ROWS)]
+            outputs = self._over_chunks(X[rows], self._network.outputs, axis=1)
             self.temperature_ = fit_temperature(
-                mean[which], targets.outputs[which], weight[which], targets.output
+                outputs, counts[:, rows], targets.outputs[rows], weight[rows], targets.output
             )
-            mean = temper(mean, self.temperature_, targets.output)
-        self.oob_decision_function_ = self._public(mean)
+
+    def _take_out_of_bag(self, mean, targets):
+        self.oob_decision_function_ = self._public(temper(mean, self.temperature_, targets.output))
 
     def _predicted_already(self, which):
         return _ClassesOutOfBag(self, self.oob_decision_function_[which])

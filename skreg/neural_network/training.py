@@ -23,7 +23,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from scipy import sparse
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels.minibatch import (
+    deal_rows,
+    drop,
+    fill_bytes,
+    gather_rows,
+    gather_sparse_rows,
+)
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import Batch, Network, Workspace, output_function
 from skreg.neural_network.optimizers import SGD, AdamW
@@ -71,16 +77,16 @@ class Rows:
         """Write the standardised inputs of some rows."""
         if sparse.issparse(self.X):
             X = self.X
-            _kernels.gather_sparse_rows(X.data, X.indices, X.indptr, rows, self.mean, self.inverse_scale, out)
+            gather_sparse_rows(X.data, X.indices, X.indptr, rows, self.mean, self.inverse_scale, out)
         else:
-            _kernels.gather_rows(self.X, rows, self.mean, self.inverse_scale, out)
+            gather_rows(self.X, rows, self.mean, self.inverse_scale, out)
 
     def gather(self, rows: Array, members: slice, batch: Batch, drop: Callable[[Batch], None] | None) -> None:
         """Fill a batch: inputs, with dropout if there is any, and for each member its rows of weight."""
         self.gather_inputs(rows, batch.shared)
         if drop is not None:
             drop(batch)
-        _kernels.deal_rows(
+        deal_rows(
             rows,
             self.labels,
             self.target,
@@ -154,8 +160,8 @@ class _Group:
         work.loss /= len(rates)
 
     def _drop_inputs(self, batch: Batch) -> None:
-        _kernels.fill_bytes(self._input_noise, batch.input_noise)
-        _kernels.drop(batch.shared.reshape(-1), batch.input_noise, *self.work.dropout.input)
+        fill_bytes(self._input_noise, batch.input_noise)
+        drop(batch.shared.reshape(-1), batch.input_noise, *self.work.dropout.input)
 
     def quiet_loss(self, rows: Rows, some: Array) -> float:
         """Return the members' mean loss on some rows, a batch at most, without dropout."""

@@ -7,7 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
 
 from skreg import (
     ElasticNet,
@@ -158,6 +161,22 @@ def test_weights_reach_the_path_whether_or_not_metadata_are_routed():
             routed = selector.set_fit_request(sample_weight=True).fit(X, y, sample_weight=weights)
         assert_array_equal(routed.coef_path_, expected)
         assert not np.array_equal(selector.fit(X, y).coef_path_, expected)
+
+
+@pytest.mark.parametrize("selector", [LassoSelector(), ElasticNetSelector()], ids=str)
+def test_groups_reach_the_splitter_where_metadata_are_routed(selector):
+    X, y = data()
+    groups = np.arange(len(y)) // 10
+    by_group = list(GroupKFold().split(X, y, groups))
+    expected = clone(selector).set_params(cv=by_group).fit(X, y)
+    with pytest.raises(ValueError, match="groups, which go on to the splitter"):
+        clone(selector).set_params(cv=GroupKFold()).fit(X, y, groups=groups)
+    with config_context(enable_metadata_routing=True):
+        routed = clone(selector).set_params(cv=GroupKFold().set_split_request(groups=True))
+        pipeline = make_pipeline("passthrough", routed)
+        routed = pipeline.fit(X, y, groups=groups)[-1]
+    assert routed.alpha_ == expected.alpha_
+    assert_array_equal(routed.coef_path_, expected.coef_path_)
 
 
 def test_the_result_does_not_depend_on_n_jobs():

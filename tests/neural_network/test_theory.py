@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from skreg import BaggedDropoutMLPClassifier, BaggedDropoutMLPRegressor
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels import minibatch
 from skreg.neural_network.dropout import Dropout, draw_masks, thinned
 from skreg.neural_network.network import initialize
 
@@ -81,9 +81,9 @@ def test_the_error_of_weight_scaling_grows_with_the_depth_above_the_dropped_inpu
 def test_inverted_dropout_keeps_the_mean_of_100_unit_inputs_and_has_sd_10():
     inputs = np.ones(100 * 20_000)
     noise = np.zeros(inputs.size, np.uint8)
-    _kernels.fill_bytes(np.random.SFC64(1), noise)
+    minibatch.fill_bytes(np.random.SFC64(1), noise)
     (threshold, scale), _ = Dropout.from_rates(0.5, [0.0]).input, None
-    _kernels.drop(inputs, noise, threshold, scale)
+    minibatch.drop(inputs, noise, threshold, scale)
     sums = inputs.reshape(-1, 100).sum(axis=1)
     assert abs(sums.mean() - 100) < 4 * 10 / np.sqrt(20_000)
     assert abs(sums.std() - 10) < 0.25
