@@ -12,8 +12,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.linear_model._energy import Energy
 from skreg.linear_model._streaming import FromMoments, check_moments
-from skreg.linear_model.energy import Energy, solution_of
+from skreg.linear_model.energy import solution_of
 from skreg.moments import Moments
 from skreg.solvers.equivalent_rows import equivalent_rows
 

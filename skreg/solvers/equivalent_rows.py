@@ -66,7 +66,7 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
 
     References
     ----------
-    Higham, N. J. (2002). Accuracy and Stability of Numerical Algorithms, 2nd ed., Section 10.3, for Cholesky's
+    Higham, N. J. (2002). Accuracy and Stability of Numerical Algorithms, 2nd ed., Section 10.3, for the
     factor of a matrix that is singular up to rounding.
     """
     total, p = moments.total_weight, moments.n_features
@@ -105,7 +105,7 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
 def _cholesky(
     gram: FloatArray, scale: FloatArray, columns: NDArray[np.intp]
 ) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Factor the scaled Gram matrix of some columns as RᵀR up to rounding: R, of full rank, and its columns."""
+    """Factor the scaled Gram matrix of some columns as RᵀR up to rounding: R, of full rank, and its order."""
     if columns.size == 0:
         return np.zeros((0, 0)), columns
     part = gram if columns.size == scale.size else gram[np.ix_(columns, columns)]

@@ -150,7 +150,7 @@ def test_chunks_without_rows_or_weight_add_nothing():
 
 
 def test_a_chunk_may_be_anything_with_rows():
-    X, y, weights = data()
+    X, y, _ = data()
     frame = pd.DataFrame(X)
     whole = Moments.from_data(X, y)
     for chunk in (
