@@ -164,16 +164,16 @@ def test_a_null_is_named_by_its_column_and_chunk(tmp_path):
 def test_columns_that_are_no_numbers_are_refused_by_name(tmp_path):
     table = FRAME.assign(city=pd.Categorical(["x", "y"] * 50), name="z")
     table.to_parquet(tmp_path / "words.parquet")
-    with pytest.raises(TypeError, match="Column 'city' of .* is dictionary.*leave it out by `features`"):
+    with pytest.raises(TypeError, match=r"Column 'city' of .* is dictionary.*leave it out by `features`"):
         parquet_chunks(tmp_path / "words.parquet", "y")
-    with pytest.raises(TypeError, match="Column 'name' of .* is .*string"):
+    with pytest.raises(TypeError, match=r"Column 'name' of .* is .*string"):
         parquet_chunks(tmp_path / "words.parquet", "y", features=["a", "name"])
     part = parquet_chunks(tmp_path / "words.parquet", "y", features=["a", "b", "c"], sample_weight="w")
     assert_whole(Moments.from_chunks(part), ("a", "b", "c"))
 
 
 def test_columns_and_files_that_are_not_there(files, tmp_path):
-    with pytest.raises(ValueError, match="part-0.parquet' has no column 'z'"):
+    with pytest.raises(ValueError, match=r"part-0.parquet' has no column 'z'"):
         parquet_chunks(files, "z")
     with pytest.raises(FileNotFoundError):
         parquet_chunks(tmp_path / "nowhere.parquet", "y")
