@@ -24,6 +24,8 @@ from skreg.bayes.predictive import pointwise_log_likelihood, posterior_predictiv
 from skreg.bayes.priors import describe_prior
 from skreg.bayes.sampling import sample
 from skreg.linear_model.energy import Energy, energy_of
+from skreg.linear_model.moment_energy import energy_of_moments
+from skreg.moments import Moments
 
 __all__ = [
     "DrawnCoefficients",
@@ -40,9 +42,10 @@ _EXTENSIONS = ("log_likelihood", "posterior_predictive")
 
 def posterior(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: Any = None,
+    y: Any = None,
     *,
+    moments: Moments | None = None,
     noise: Noise = None,
     noise_prior: tuple[float, float] | None = None,
     method: str = "auto",
@@ -70,6 +73,10 @@ def posterior(
         The data as given to the estimator's `fit`.
     y : array-like of shape (n_samples,)
         Target.
+    moments : Moments, optional
+        In place of X, y and `sample_weight`: those of the rows, of whatever number, at the same cost. For
+        Ridge, Lasso, ElasticNet and their CV forms outside of a Pipeline; one that is not fitted must be
+        skreg's, and no CV form.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ if it is known, or a contract for an unknown one, as in `to_pymc`. None is ``"plug-in"`` where the
         fit leaves residual degrees of freedom to estimate σ from and the prior that σ̂ then scales keeps σ
@@ -111,14 +118,15 @@ def posterior(
         the units of the columns that the estimator's last step sees; ``intercept``, ``sigma``, and ``alpha``
         if sampled), ``sample_stats``, ``observed_data`` (``y``), ``constant_data`` (a dense ``X``,
         ``sample_weight``, and ``coef_estimate``, the estimator's own coefficients) and those of `extend`.
-        Dimensions are ``chain``, ``draw``, ``feature`` and ``row``. Attributes record the estimator, prior,
+        Dimensions are ``chain``, ``draw``, ``feature`` and ``row``. From `moments` there are neither rows nor
+        ``observed_data``. Attributes record the estimator, prior,
         noise contract, engine, seed and versions.
 
     Raises
     ------
     TypeError, ValueError
         If the estimator cannot be translated, has several targets or an improper prior (alpha = 0), or a
-        parameter is out of range.
+        parameter is out of range; with `moments`, if ``method="nuts"`` or `extend` ask for the rows.
 
     Warns
     -----
@@ -145,7 +153,15 @@ def posterior(
     True
     """
     extend = check_extend(extend)
-    energy = energy_of(estimator, X, y, sample_weight)
+    if moments is None:
+        if X is None or y is None:
+            raise TypeError("posterior needs X and y, or moments=: the data, whole or as Moments.")
+        energy = energy_of(estimator, X, y, sample_weight)
+    else:
+        if any(part is not None for part in (X, y, sample_weight)):
+            raise TypeError("moments stand in place of X, y and sample_weight: give those or these.")
+        energy = energy_of_moments(estimator, moments)
+        _check_rows_not_asked_for(extend)
     contract = noise_model(noise, noise_prior, energy, proper=method == "nuts")
     drawn = sample(
         energy,
@@ -166,6 +182,19 @@ def posterior(
     return to_arviz(
         drawn, energy, contract, extend=extend, random_state=random_state, alpha_prior=alpha_prior
     )
+
+
+def _check_rows_not_asked_for(extend: tuple[str, ...]) -> None:
+    """Raise a ValueError if the groups wanted have a number for each row, which moments do not know."""
+    reasons = {
+        "log_likelihood": "the log likelihood of each row takes that row's X and y",
+        "posterior_predictive": "a new y for each row takes that row's X",
+    }
+    for name in extend:
+        raise ValueError(
+            f"extend={name!r} cannot be had from moments, which are sums over rows: {reasons[name]}. "
+            "Leave it out, or give X and y."
+        )
 
 
 def to_arviz(
@@ -205,7 +234,7 @@ def to_arviz(
         "chain": np.arange(draws.n_chains),
         "draw": np.arange(draws.n_draws),
         "feature": np.array(energy.feature_names),
-        "row": np.arange(energy.n_samples),
+        "row": np.arange(energy.n_samples if energy.has_rows else 0),
     }
     variables = {
         "coef": ((*along, "feature"), draws.coef),
@@ -215,18 +244,17 @@ def to_arviz(
     if draws.alpha is not None:
         variables["alpha"] = (along, draws.alpha)
     # Copies, so that the container keeps what was fitted whatever becomes of the caller's arrays.
-    constant: dict[str, Any] = {
-        "sample_weight": (("row",), energy.sample_weight.copy()),
-        "coef_estimate": (("feature",), energy.coef.copy()),
-    }
-    if not sparse.issparse(energy.X):
-        constant["X"] = (("row", "feature"), np.array(energy.X))
+    constant: dict[str, Any] = {"coef_estimate": (("feature",), energy.coef.copy())}
     groups = {
         "posterior": variables,
         "sample_stats": {name: (along, values) for name, values in draws.stats.items()},
-        "observed_data": {"y": (("row",), energy.y.copy())},
         "constant_data": constant,
     }
+    if energy.has_rows:
+        groups["observed_data"] = {"y": (("row",), energy.y.copy())}
+        constant["sample_weight"] = (("row",), energy.sample_weight.copy())
+        if not sparse.issparse(energy.X):
+            constant["X"] = (("row", "feature"), np.array(energy.X))
     over_rows = (*along, "row")
     if "log_likelihood" in extend:
         groups["log_likelihood"] = {"y": (over_rows, pointwise_log_likelihood(draws, energy))}
@@ -266,6 +294,8 @@ def _record(
         "l2_strength": penalty.l2,
         "positive": int(penalty.positive),
         "fit_intercept": int(energy.fit_intercept),
+        "n_rows": energy.n_samples,
+        "total_weight": energy.total_weight,
         "prior": describe_prior(penalty, sigma, noise.rate),
         "noise": str(noise),
         "noise_contract": noise.contract,

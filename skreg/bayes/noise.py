@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from skreg.linear_model.energy import Energy
 from skreg.solvers.blas import one_blas_thread
@@ -217,7 +216,7 @@ def degrees_of_freedom(energy: Energy) -> float:
     free = strength == 0
     with one_blas_thread():
         if np.any(free):
-            eigenvalue = _eigenvalues_beside_free(energy, active, strength)
+            eigenvalue = _eigenvalues_beside_free(energy, active)
         else:
             eigenvalue = _eigenvalues(energy, active)
     eigenvalue = np.maximum(eigenvalue, 0.0)
@@ -251,12 +250,13 @@ def _eigenvalues(energy: Energy, active: NDArray[np.bool_]) -> FloatArray:
     return np.asarray(np.linalg.eigvalsh(gram), dtype=np.float64)
 
 
-def _eigenvalues_beside_free(energy: Energy, active: NDArray[np.bool_], strength: FloatArray) -> FloatArray:
+def _eigenvalues_beside_free(energy: Energy, active: NDArray[np.bool_]) -> FloatArray:
     """Do the same for the penalised ones of the active columns, projected off the unpenalised ones."""
-    columns: Any = energy.X[:, np.flatnonzero(active)]
-    columns = columns.toarray() if sparse.issparse(columns) else columns
-    columns = (columns - energy.X_mean[active]) * np.sqrt(energy.sample_weight)[:, None]
-    free = strength == 0
+    problem = least_squares(
+        energy.X, energy.y[:, None], energy.sample_weight, fit_intercept=energy.fit_intercept
+    )
+    strength = problem.penalty_of(energy.penalty, 0).l2[active]
+    columns, free = problem.columns(np.flatnonzero(active)), strength == 0
     basis, _ = np.linalg.qr(columns[:, free])
     shrunk = columns[:, ~free] / np.sqrt(strength[~free])
     shrunk -= basis @ (basis.T @ shrunk)
@@ -352,11 +352,12 @@ def typical_size(energy: Energy) -> float:
     float
         A number > 0 in the units of y (of a row of weight 1).
     """
-    size = float(np.max(np.abs(energy.y)))
+    deviation = energy.y_deviation
+    size = max(float(np.max(np.abs(deviation))), abs(energy.y_mean))
     if size == 0.0:
         return 1.0
     # Divided first, so that no square under- or overflows.
-    relative = (energy.y - energy.y_mean) / size
+    relative = deviation / size
     spread = math.sqrt(float(energy.sample_weight @ relative**2) / energy.n_samples)
     return size * spread if spread > 1e-14 * math.sqrt(energy.total_weight / energy.n_samples) else size
 

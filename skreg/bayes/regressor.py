@@ -28,7 +28,7 @@ from skreg.linear_model._base import (
 )
 from skreg.linear_model.energy import Energy, as_seen_by_final_step, energy_of, fitted_estimator
 from skreg.linear_model.ridge import Ridge
-from skreg.moments.moments import row_blocks
+from skreg.moments.rows import row_blocks
 from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BayesianRegressor"]

@@ -168,6 +168,11 @@ def _engine(method: Any, energy: Energy, noise: NoiseModel, alpha_prior: Any) ->
             f'method="exact" is for a ridge penalty without constraint, and the estimator is {energy.label}'
             f'{" with positive=True" if energy.penalty.positive else ""}: take method="gibbs".'
         )
+    if method == "nuts" and not energy.has_rows:
+        raise ValueError(
+            'method="nuts" samples PyMC\'s model, which is written on the rows, and moments do not know '
+            'them: take method="auto", or give X and y.'
+        )
     if method == "nuts" and alpha_prior is not None:
         raise ValueError(
             f'alpha_prior={alpha_prior!r} cannot be used with method="nuts", whose model has the alpha of '
