@@ -119,7 +119,7 @@ def solution_of(fitted, total_weight: float) -> dict[str, Any]:
     TypeError, ValueError
         If `energy_of` does not take it, or it was fitted on several targets.
     """
-    final = _final_step(fitted)
+    final = final_step(fitted)
     coef = np.asarray(final.coef_, dtype=np.float64)
     if coef.ndim == 2 and coef.shape[0] > 1:
         raise ValueError(
@@ -156,7 +156,7 @@ def fitted_estimator(estimator, X, y, sample_weight=None):
     TypeError
         If `energy_of` does not take it.
     """
-    _final_step(estimator)  # refuses what it cannot take before fitting it
+    final_step(estimator)  # refuses what it cannot take before fitting it
     return estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
 
 
@@ -178,7 +178,7 @@ def column_scale(fitted) -> NDArray[np.float64]:
     ValueError
         If a step is none of StandardScaler, RobustScaler, MaxAbsScaler and MinMaxScaler, naming it.
     """
-    final, scale = _final_step(fitted), np.float64(1.0)
+    final, scale = final_step(fitted), np.float64(1.0)
     while fitted is not final:
         for name, step in fitted.steps[:-1] if isinstance(fitted, Pipeline) else ():
             if step is None or step == "passthrough":
@@ -236,16 +236,6 @@ def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:
     return _SKLEARN_PENALTIES[type(final)](final, total_weight)
 
 
-def _final_step(estimator):
-    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken."""
-    inner = _open(estimator)
-    while inner is not estimator:
-        estimator, inner = inner, _open(inner)
-    if not isinstance(estimator, LinearModel) and type(estimator) not in _SKLEARN_PENALTIES:
-        raise TypeError(f"estimator must be one of {_ACCEPTED}; got {estimator!r}.")
-    return estimator
-
-
 def _open(estimator):
     """Take a pipeline's last step, a search's best estimator, or else the estimator itself."""
     if isinstance(estimator, Pipeline) and estimator.steps:
@@ -290,9 +280,14 @@ def final_step(estimator):
     Raises
     ------
     TypeError
-        If `energy_of` does not take it.
+        If `energy_of` does not take it; the message lists what it does.
     """
-    return _final_step(estimator)
+    inner = _open(estimator)
+    while inner is not estimator:
+        estimator, inner = inner, _open(inner)
+    if not isinstance(estimator, LinearModel) and type(estimator) not in _SKLEARN_PENALTIES:
+        raise TypeError(f"estimator must be one of {_ACCEPTED}; got {estimator!r}.")
+    return estimator
 
 
 def as_seen_by_final_step(fitted, X):
@@ -313,7 +308,7 @@ def as_seen_by_final_step(fitted, X):
         Names of its columns.
     """
     names = getattr(X, "columns", None)
-    final = _final_step(fitted)
+    final = final_step(fitted)
     while fitted is not final:
         if isinstance(fitted, Pipeline) and len(fitted) > 1:
             transformers, input_names = fitted[:-1], names
