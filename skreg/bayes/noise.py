@@ -316,7 +316,8 @@ def _keeps_near_estimate(energy: Energy, variance: float, noise_prior: tuple[flo
     """
     (a0, b0), n, intercept = noise_prior, energy.n_samples, int(energy.fit_intercept)
     shape, log_two = a0 + 0.5 * (n - intercept), math.log(2.0)
-    used = degrees_of_freedom(energy) - intercept
+    # The degrees of freedom, taken back out of σ̂² = Σ s r²/(n₊ − df), since they cost a decomposition.
+    used = n - intercept - float(energy.sample_weight @ energy.residual(energy.coef) ** 2) / variance
     exponent = (b0 + energy.value(energy.coef)) / variance
     if exponent < (shape - 0.5 * used) * math.log(_NEAR):  # all there is to gain is less than what is lost
         return True
