@@ -67,7 +67,8 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Training data. They are standardised in their own precision; `adamw` and `sgd` then train in
-            float32, `lbfgs` in that of the data. Weights and predictions have the dtype of the data.
+            float32, `lbfgs` in that of the data. Weights and predictions have the dtype of the data. Sparse X
+            stays sparse, and minibatches of it are dense: there is no gain of time from the zeros.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), optional
@@ -196,8 +197,8 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         judge = None
         if validation is not None:
             # In the units that the networks are trained in, as the loss curve is.
-            scaled = targets.scaled(self._target_scaling)
-            judge = partial(scaled.loss, weight=weight, which=validation)
+            judged = targets.take(validation).scaled(self._target_scaling)
+            judge = partial(judged.loss, weight=weight[validation])
         outcome = trainer.run(
             rows,
             training,
