@@ -67,7 +67,8 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Training data. They are standardised in their own precision; `adamw` and `sgd` then train in
-            float32, `lbfgs` in that of the data. Weights and predictions have the dtype of the data.
+            float32, `lbfgs` in that of the data. Weights and predictions have the dtype of the data. Sparse X
+            stays sparse, and minibatches of it are dense: there is no gain of time from the zeros.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), optional
@@ -105,6 +106,7 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         X, y = self._validate(X, y, partial=False)
         weight = self._weights(sample_weight, X, y, partial=False)
         targets = self._targets(y)
+        self._refuse_unrepresentable(X, targets)
         if not continuing:
             self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             self._n_calls = 0
@@ -143,6 +145,7 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         X, y = self._validate(X, y, partial=True, classes=classes)
         weight = self._weights(sample_weight, X, y, partial=True)
         targets = self._targets(y)
+        self._refuse_unrepresentable(X, targets)
         if first:
             self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             self._n_calls, self._optimizers = 0, None
@@ -196,8 +199,8 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         judge = None
         if validation is not None:
             # In the units that the networks are trained in, as the loss curve is.
-            scaled = targets.scaled(self._target_scaling)
-            judge = partial(scaled.loss, weight=weight, which=validation)
+            judged = targets.take(validation).scaled(self._target_scaling)
+            judge = partial(judged.loss, weight=weight[validation])
         outcome = trainer.run(
             rows,
             training,
@@ -335,6 +338,29 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
                 f"{name} has numbers whose squares are infinite (above about 1e154): they cannot be "
                 f"standardised. Divide {name} by its largest absolute value."
             )
+
+    def _refuse_unrepresentable(self, X, targets: Targets) -> None:
+        """Raise an error if numbers are too large for the dtypes of prediction and of training."""
+        y = targets.outputs if targets.output == "identity" else np.zeros(1)
+        largest_y, end = float(np.abs(y).max()), float(np.finfo(X.dtype).max)
+        if largest_y > 1e-3 * end:
+            raise ValueError(
+                f"y reaches {largest_y:.3g}, and predictions have the dtype of X, {X.dtype}, which ends at "
+                f"{end:.3g}. {'Pass X in float64, or divide' if X.dtype == np.float32 else 'Divide'} y by "
+                "its largest absolute value."
+            )
+        if self.standardize or self.solver == "lbfgs":
+            return
+        end = float(np.finfo(np.float32).max)
+        numbers = X.data if sparse.issparse(X) else X
+        largest_x = max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0)))
+        for name, largest, limit in (("X", largest_x, end), ("y", largest_y, end**0.5)):
+            if largest > limit:
+                raise ValueError(
+                    f"{name} reaches {largest:.3g}, and solver={self.solver!r} with standardize=False trains "
+                    f"on it in float32, where {limit:.3g} is the end. Use standardize=True, or "
+                    "solver='lbfgs'."
+                )
 
     def _update_scaling(self, network, X, targets, weight) -> Network | None:
         """Take new rows into the means and deviations, and leave what the network computes as it was.

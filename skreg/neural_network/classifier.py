@@ -303,7 +303,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
                 )
             found = classes
         if len(found) < 2:
-            raise ValueError(f"y has one class, {found[0]!r}; a classifier needs two classes or more.")
+            raise ValueError(
+                f"y has one class, {found.tolist()[0]!r}; a classifier needs two classes or more."
+            )
         self.classes_ = found
 
     def _targets(self, y):
@@ -319,7 +321,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
 
     def _refuse_one_class(self, targets, weighted):
         if not self._multilabel and len(np.unique(targets.strata[weighted])) < 2:
-            only = self.classes_[targets.strata[weighted[0]]]
+            only = self.classes_.tolist()[targets.strata[weighted[0]]]
             raise ValueError(
                 f"The rows with positive weight have one class, {only!r}; a classifier needs two or more."
             )

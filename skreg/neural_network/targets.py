@@ -38,10 +38,15 @@ class Targets:
         outputs = (self.outputs - scaling.mean) / scaling.scale
         return Targets(self.labels, outputs, self.strata, self.output)
 
-    def loss(self, predicted: Array, weight: Array, which: Array) -> float:
-        """Weighted mean of the log loss, or half the squared error, of some rows' predictions."""
-        target = self.outputs[which]
-        share = weight[which] / weight[which].sum()
+    def take(self, rows: Array) -> Targets:
+        """Give the targets of some rows."""
+        labels = self.labels[rows] if self.labels.size else self.labels
+        return Targets(labels, self.outputs[rows], self.strata[rows], self.output)
+
+    def loss(self, predicted: Array, weight: Array) -> float:
+        """Weighted mean of the log loss, or half the squared error, of predictions."""
+        target = self.outputs
+        share = weight / weight.sum()
         if self.output == "identity":
             terms = 0.5 * (predicted - target) ** 2
         else:
@@ -55,5 +60,4 @@ class Targets:
     def null_loss(self, weight: Array) -> float:
         """Return the loss of the best constant prediction."""
         mean = (weight / weight.sum()) @ self.outputs
-        everything = np.arange(len(self.outputs))
-        return self.loss(np.broadcast_to(mean, self.outputs.shape), weight, everything)
+        return self.loss(np.broadcast_to(mean, self.outputs.shape), weight)

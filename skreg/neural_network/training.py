@@ -303,7 +303,8 @@ class Trainer:
         lowest, since_best = math.inf, 0
         n_validation = 0 if validation is None else len(validation)
         n_outputs = self.network.layer_units[-1]
-        sums = [np.zeros((n_validation, n_outputs), self.network.dtype) for _ in self._groups]
+        sums = np.zeros((len(self._groups), n_validation, n_outputs), self.network.dtype)
+        mean = np.empty(sums.shape[1:], sums.dtype)
         at_first = self._quiet_loss(rows, some)
         with pool(n_jobs) as call:
             for epoch in range(n_epochs):
@@ -320,7 +321,9 @@ class Trainer:
                 )
                 loss = judged = float(np.mean(np.concatenate([group.work.loss for group in self._groups])))
                 if judge is not None:
-                    judged = judge(np.sum(sums, axis=0) / self.network.n_members)
+                    np.sum(sums, axis=0, out=mean)
+                    mean /= self.network.n_members
+                    judged = judge(mean)
                 if not (math.isfinite(loss) and math.isfinite(judged) and self._is_finite()):
                     outcome.overflowed = True
                     break

@@ -355,6 +355,21 @@ def test_what_cannot_be_standardised_is_named():
     )
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_numbers_beyond_the_dtype_of_prediction_or_of_training_are_named(method):
+    single = X_diabetes.astype(np.float32)
+    with pytest.raises(ValueError, match=r"y reaches 3.46e\+39, .* dtype of X, float32, .* X in float64"):
+        getattr(regressor(), method)(single, 1e37 * y_diabetes)
+    raw = regressor(standardize=False)
+    with pytest.raises(ValueError, match=r"y reaches .* in float32, where 1.84e\+19 .* standardize=True"):
+        getattr(raw, method)(X_diabetes, 1e20 * y_diabetes)
+    for container in (np.asarray, sparse.csr_array):
+        with pytest.raises(ValueError, match=r"X reaches 1e\+39, .*solver='adamw'.* solver='lbfgs'"):
+            getattr(raw, method)(container(np.where(X_diabetes > 0.1, -1e39, X_diabetes)), y_diabetes)
+    assert np.isfinite(getattr(regressor(), method)(single, 1e32 * y_diabetes).predict(single)).all()
+    assert np.isfinite(getattr(raw, method)(X_diabetes / 100, y_diabetes).predict(X_diabetes)).all()
+
+
 def test_a_score_that_is_no_number_is_an_error_that_names_it():
     scorer = lambda estimator, X, y: np.nan  # noqa: E731
     with pytest.raises(ValueError, match=r"oob_score=.* gives nan on the .* rows"):
