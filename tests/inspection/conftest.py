@@ -10,5 +10,6 @@ def figures():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # those of doctests in the same process
     yield plt
     plt.close("all")
