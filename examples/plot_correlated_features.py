@@ -94,28 +94,28 @@ assert votes["elastic net"][:2].min() > votes["Lasso"][:2].min()
 
 figure, axes = plt.subplots(1, 4, figsize=(15, 3.8), layout="constrained")
 styles = [("cm", "#0072B2", "-"), ("inches", "#D55E00", "--"), ("age", "0.6", "-")]
-for ax, l1_ratio, title in (
-    (axes[0], 1.0, "Lasso: one of the two"),
-    (axes[1], 0.5, "ElasticNet: both alike"),
+for ax, l1_ratio, title, free in (
+    (axes[0], 1.0, "Lasso: one of the two", "center left"),
+    (axes[1], 0.5, "ElasticNet: both alike", "upper right"),
 ):
     path = regularization_path(exact, weight, l1_ratio=l1_ratio)
     for coefs, (name, color, style) in zip(path.coefs, styles, strict=True):
         ax.semilogx(path.alphas, coefs, color=color, linestyle=style, label=name, linewidth=2)
     ax.set(title=title, xlabel="alpha", ylim=(-0.5, 10.0))
-    ax.legend(frameon=False, loc="upper right")
+    ax.legend(frameon=False, loc=free)
 axes[0].set_ylabel("coefficient (kg per standard deviation)")
 
 bins = np.linspace(0.0, 1.0, 41)
 axes[2].hist(picks, bins, color="#0072B2", label="Lasso")
 axes[2].hist(splits, bins, color="#009E73", alpha=0.8, label="ElasticNet")
-axes[2].set(title="Two tapes: the share of cm, 300 samples", xlabel="share of the two coefficients")
+axes[2].set(
+    title="Two tapes: what cm gets", xlabel="cm's share of the two coefficients", ylabel="of 300 samples"
+)
 axes[2].legend(frameon=False)
 
 axes[3].loglog(bounds, gaps, ".", color="#009E73")
 axes[3].loglog([min(bounds), max(bounds)], [min(bounds), max(bounds)], "k--", linewidth=1, label="the bound")
-axes[3].set(
-    title="|cm − inches| as the tapes get worse", xlabel="Zou and Hastie's bound", ylabel="difference"
-)
+axes[3].set(title="ElasticNet: how far apart", xlabel="Zou and Hastie's bound", ylabel="|cm − inches|")
 axes[3].legend(frameon=False)
 
 if len(sys.argv) > 1:

@@ -51,11 +51,12 @@ for penalty, color, name in ((L2(1.0), "#0072B2", "L2: ½w²"), (L1(1.0), "#D55E
 axes[0].set(title="What a weight costs", xlabel="w", ylabel="penalty")
 axes[0].legend(frameon=False)
 
-axes[1].plot(w, w, color="#0072B2")
-axes[1].plot(w, np.where(w == 0.0, np.nan, np.sign(w)), color="#D55E00")
+axes[1].plot(w, w, color="#0072B2", label="L2: w")
+axes[1].plot(w, np.where(w == 0.0, np.nan, np.sign(w)), color="#D55E00", label="L1: ±1")
 axes[1].plot([1.0, 10.0], [1.0, 10.0], "o", color="#0072B2")
 axes[1].plot([1.0, 10.0], [1.0, 1.0], "o", color="#D55E00")
 axes[1].set(title="How hard it is pulled towards zero", xlabel="w", ylabel="slope of the penalty")
+axes[1].legend(frameon=False)
 
 for ax, coefs, title, color in (
     (axes[2], ridge, "Ridge: the same part of each", "#0072B2"),

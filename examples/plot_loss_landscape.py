@@ -91,13 +91,15 @@ for ax, (name, strength) in zip(axes, strengths.items(), strict=False):
         ax.plot(*path.T, color="#D55E00", linewidth=1)
         ax.plot(*path[0], "o", color="#D55E00", markersize=4, markerfacecolor="white")
         ax.plot(*path[-1], "o", color="#D55E00", markersize=6)
-    ax.set(title=name, xlabel="u", ylabel="v", xlim=(-0.6, 3.0), ylim=(-1.0, 3.0))
+    ax.set(title=f"{name} (darker is lower)", xlabel="u", ylabel="v", xlim=(-0.6, 3.0), ylim=(-1.0, 3.0))
 
 lambdas = np.linspace(0.0, 3.0, 61)
 axes[3].plot(lambdas, np.maximum(slope - lambdas / curvature, 0.0), color="0.4", label="soft thresholding")
 for name, strength in strengths.items():
-    axes[3].plot(strength, np.prod(ends[name][0]), "o", color="#D55E00")
+    label = "where training ended" if strength == 0.0 else None
+    axes[3].plot(strength, np.prod(ends[name][0]), "o", color="#D55E00", label=label)
 axes[3].set(title="The slope uv that is left", xlabel="λ", ylabel="uv")
+axes[3].legend(frameon=False)
 
 if len(sys.argv) > 1:
     figure.savefig(sys.argv[1], dpi=130)

@@ -54,25 +54,25 @@ assert proximal.coefs[-1][1] == 0.0  # the small one is exactly zero
 assert subgradient.coefs[-1][1] != 0.0  # and here it never is
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
-blue, orange, yellow = "#0072B2", "#D55E00", "#E69F00"
+blue, orange, grey = "#0072B2", "#D55E00", "0.35"
 axes[0].plot(w, w, color="0.7", linewidth=1, label="no step")
 axes[0].plot(w, after_l2, color=blue, label="L2: multiply")
 axes[0].plot(
-    w, np.where(np.abs(w) < 0.011, np.nan, after_l1), color=yellow, linestyle="--", label="L1: subtract"
+    w, np.where(np.abs(w) < 0.011, np.nan, after_l1), color=grey, linestyle="--", label="L1: subtract"
 )
 axes[0].plot(w, after_prox, color=orange, label="L1, proximal: subtract, stop at 0")
 axes[0].set(title="One step, by where it starts", xlabel="w before", ylabel="w after")
 axes[0].legend(frameon=False, fontsize="small")
 
-for path, color, name in ((decayed, blue, "L2"), (crossed, yellow, "L1"), (walked, orange, "L1, proximal")):
-    for j, style in enumerate(("-", ":")):
+for path, color, name in ((decayed, blue, "L2"), (crossed, grey, "L1"), (walked, orange, "L1, proximal")):
+    for j, style in enumerate(("-", ":")):  # from 3, and from 1.1
         axes[1].plot(path[:, j], style, marker=".", color=color, label=name if j == 0 else None)
 axes[1].axhline(0.0, color="0.7", linewidth=0.8, zorder=0)
-axes[1].set(title="Step after step, from 3 and from 1.1", xlabel="step", ylabel="w")
+axes[1].set(title="Step after step, from 3 and (dotted) from 1.1", xlabel="step", ylabel="w")
 axes[1].legend(frameon=False)
 
 axes[2].axhline(0.0, color="0.7", linewidth=0.8, zorder=0)
-axes[2].plot(*subgradient.coefs.T, ".-", color=yellow, label="subgradient")
+axes[2].plot(*subgradient.coefs.T, ".-", color=grey, label="subgradient")
 axes[2].plot(*proximal.coefs.T, ".-", color=orange, label="proximal")
 axes[2].plot(*proximal.coefs[-1], "ko", markersize=6)
 axes[2].set(title="With data: on the way to the Lasso", xlabel="$w_1$", ylabel="$w_2$")

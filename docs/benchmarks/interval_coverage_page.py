@@ -86,6 +86,9 @@ _WHY = """
   σ, and a ridge's mean is near its solution instead of equal to it.
 - Where no residual degrees of freedom are left (a lasso that selects as many columns as there are rows),
   there is no σ̂, and the default is variance-scaled.
+- Where σ̂ makes a prior that the estimator's own coefficients contradict (next to no noise, or an alpha too
+  large for it), plug-in would draw them near zero and σ near the spread of y: the default is variance-scaled
+  there too. In these tables that is a ridge at p/n = 5 now and then, whose σ̂ is next to nothing.
 
 What no contract mends:
 

@@ -39,18 +39,19 @@ FIELDS = ["table", "data", "method", "repeat", "fold", "metric", "value"]
 ARCHITECTURES = [(64,), (128, 64), (256, 256), (512,)]
 EPOCHS, BATCH, MEMBERS = 20, 64, 10
 
-# Other draws of the generator, and other folds, than the defaults were chosen on.
-DRAW = 17
+# Other draws of the generator, and other folds, than the defaults were chosen on; every repeat draws anew,
+# for what one draw says of a setting is mostly about that draw.
+DRAW = 200
 
 
 def generated(n_samples=600, **settings):
-    return lambda: make_classification(n_samples=n_samples, random_state=DRAW, **settings)
+    return lambda repeat: make_classification(n_samples=n_samples, random_state=DRAW + repeat, **settings)
 
 
 DATA = {
-    "digits": lambda: load_digits(return_X_y=True),
-    "breast_cancer": lambda: load_breast_cancer(return_X_y=True),
-    "wine": lambda: load_wine(return_X_y=True),
+    "digits": lambda repeat: load_digits(return_X_y=True),
+    "breast_cancer": lambda repeat: load_breast_cancer(return_X_y=True),
+    "wine": lambda repeat: load_wine(return_X_y=True),
     "flip_y": generated(n_features=20, n_informative=8, flip_y=0.2),
     "few informative": generated(n_features=50, n_informative=4, n_redundant=0),
     "ten classes": generated(1000, n_features=20, n_informative=12, n_classes=10, n_clusters_per_class=1),
@@ -68,7 +69,7 @@ def bagged(seed):
 
 METHODS = {
     "skreg": lambda seed: BaggedDropoutMLPClassifier(random_state=seed),
-    "skreg, calibrated": lambda seed: BaggedDropoutMLPClassifier(calibrate="oob", random_state=seed),
+    "skreg, not calibrated": lambda seed: BaggedDropoutMLPClassifier(calibrate=None, random_state=seed),
     "MLPClassifier": lambda seed: MLPClassifier(random_state=seed),
     "MLPClassifier, scaled": lambda seed: scaled(MLPClassifier(random_state=seed)),
     "Bagging": bagged,
@@ -195,8 +196,8 @@ def judged(make, seed, train, test):
 
 def quality(arguments):
     for name in arguments.only or DATA:
-        X, y = DATA[name]()
         for repeat in range(arguments.repeats):
+            X, y = DATA[name](repeat)
             folds = list(StratifiedKFold(5, shuffle=True, random_state=100 + repeat).split(X, y))
             for method, make in METHODS.items():
                 row = ["quality", name, method, repeat]

@@ -9,15 +9,17 @@ Casella, G. (2001). Empirical Bayes Gibbs sampling, Biostatistics 2(4), 485-500;
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
+from sklearn.exceptions import ConvergenceWarning
 
-from skreg.bayes.diagnostics import convergence
+from skreg.bayes.diagnostics import check_convergence, convergence
 from skreg.bayes.draws import Draws, chain_generators
 from skreg.bayes.evidence import maximize_evidence
 from skreg.bayes.noise import Noise, NoiseModel, noise_model, typical_size
@@ -35,9 +37,12 @@ __all__ = ["AlphaChoices", "choose_alpha", "maximize_marginal_likelihood"]
 FloatArray = NDArray[np.float64]
 
 _METHODS = ("cross-validation", "marginal likelihood", "posterior")
-# Steps of Monte Carlo EM: at most so many, of 4 × 250 draws, ended by a step within its Monte Carlo error.
+# Steps of Monte Carlo EM: at most so many, of 4 × 250 draws, ended by so many within their Monte Carlo error.
 _STEPS = 60
 _EM_DRAWS = 250
+_SETTLED = 8
+# A step may be lengthened to this in log alpha, and at most as if this part of the information were missing.
+_LONGEST, _MISSING = 1.0, 0.97
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +122,8 @@ def choose_alpha(
     Parameters
     ----------
     estimator : estimator
-        Ridge, Lasso or ElasticNet of skreg or scikit-learn, or a Pipeline ending in one; its own alpha is
-        where the searches start, its `l1_ratio` stays.
+        Ridge, Lasso or ElasticNet of skreg or scikit-learn, or a Pipeline ending in one; its `l1_ratio`
+        stays, its own alpha (> 0) plays no part.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         The data as given to the estimator's `fit`. A pipeline's transformers are fitted once, on all rows.
     y : array-like of shape (n_samples,)
@@ -153,6 +158,12 @@ def choose_alpha(
     TypeError, ValueError
         If a parameter is out of range, or a way does not exist for this estimator.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If the marginal likelihood has no maximum that Monte Carlo EM finds, or the posterior's draws have not
+        converged.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -171,7 +182,7 @@ def choose_alpha(
         )
     energy = energy_of(estimator, X, y, sample_weight)
     if not energy.alpha > 0:
-        raise ValueError(f"alpha must be > 0 to start from, got {energy.label}.")
+        raise ValueError(f"alpha must be > 0 here, any number will do; got {energy.label}.")
     contract = noise_model(noise, noise_prior, energy, proper=False)
     if contract.contract not in ("known", "variance-scaled"):
         raise ValueError(
@@ -183,7 +194,7 @@ def choose_alpha(
     prior = (0.5, 0.5 / _even_alpha(energy, contract)) if alpha_prior is None else alpha_prior
     for name in names:
         if name == "cross-validation":
-            found[name] = _cross_validated(energy, cv, n_jobs)
+            found[name] = _cross_validated(energy, _without_dropped_rows(cv, sample_weight), n_jobs)
         elif name == "marginal likelihood":
             steps = maximize_marginal_likelihood(energy, contract, random_state=random_state, n_jobs=n_jobs)
             found[name] = float(steps[-1])
@@ -197,6 +208,7 @@ def choose_alpha(
                 n_jobs=n_jobs,
                 alpha_prior=prior,
             )
+            check_convergence(drawn, energy.feature_names, stacklevel=3)
             sampled = drawn.alpha
             found[name] = float(np.median(np.asarray(sampled)))
     return AlphaChoices(
@@ -214,14 +226,16 @@ def maximize_marginal_likelihood(
 ) -> FloatArray:
     """Find the alpha of largest marginal likelihood: in closed form for Ridge, else by Monte Carlo EM.
 
-    Each step draws from the posterior at the present alpha and takes the alpha under whose prior these
-    coefficients are most probable. The last answer is the mean, in the logarithm, of the steps after those
-    that still moved by more than their Monte Carlo error.
+    Each step draws from the posterior at the present alpha and finds the alpha under whose prior these
+    coefficients are most probable. It goes there and on, since what EM walks is only the part of the way that
+    the coefficients, were they known, would not have to tell: the same draws say how large that part is
+    (Louis, 1982). The last answer is the mean, in the logarithm, of the steps that moved by no more than
+    their Monte Carlo error.
 
     Parameters
     ----------
     energy : Energy
-        The estimator, whose alpha is the start, and its data.
+        The estimator and its data; its own alpha plays no part.
     noise : NoiseModel
         A known σ or the variance-scaled contract.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
@@ -232,30 +246,53 @@ def maximize_marginal_likelihood(
     Returns
     -------
     ndarray of shape (n_steps,)
-        The alphas on the way; the last one is the answer (one number for Ridge; 0 or infinity if its
-        evidence rises all the way there).
+        The alphas on the way, from the one under whose prior signal and noise vary alike; the last one is the
+        answer (one number for Ridge; 0 or infinity if its evidence rises all the way there).
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the steps do not settle, or settle where the draws see no maximum.
 
     References
     ----------
-    Casella, G. (2001). Empirical Bayes Gibbs sampling, Biostatistics 2(4), 485-500.
+    Casella, G. (2001). Empirical Bayes Gibbs sampling, Biostatistics 2(4), 485-500; Louis, T. A. (1982).
+    Finding the observed information matrix when using the EM algorithm, JRSS B 44(2), 226-233.
     """
     if energy.penalty.l1 == 0 and not energy.penalty.positive:
         return np.array([maximize_evidence(energy, noise).alpha])
     rng = chain_generators(random_state, 1)[0]
-    log_alphas, settled = [math.log(energy.alpha)], 0
-    for _step in range(_STEPS):
+    log_alphas = [math.log(_even_alpha(energy, noise))]
+    settled: list[float] = []
+    missing: list[float] = []
+    while len(log_alphas) <= _STEPS and len(settled) < _SETTLED:
         at = _at(energy, math.exp(log_alphas[-1]))
         drawn = sample(at, noise, draws=_EM_DRAWS, random_state=rng, n_jobs=n_jobs)
-        log_alpha, error = _most_probable_alpha(at, noise, drawn)
-        settled += abs(log_alpha - log_alphas[-1]) < 2.0 * error
-        log_alphas.append(log_alpha)
-        if settled >= 8:
-            break
-    return np.exp([*log_alphas, float(np.mean(log_alphas[-settled:]))])
+        step, error, share = _em_step(at, noise, drawn)
+        longer = step / (1.0 - min(share, _MISSING))
+        log_alphas.append(log_alphas[-1] + math.copysign(min(abs(longer), max(abs(step), _LONGEST)), step))
+        if abs(step) < 2.0 * error:
+            settled.append(log_alphas[-1])
+            missing.append(share)
+    log_alphas.append(float(np.mean(settled or log_alphas[-1:])))
+    if len(settled) < _SETTLED or np.mean(missing) > _MISSING:
+        warnings.warn(
+            f"The marginal likelihood has no maximum that {len(log_alphas) - 2} steps of Monte Carlo EM can "
+            f"tell from its surroundings; they ended at alpha={math.exp(log_alphas[-1]):.3g}. It may be "
+            "largest without any penalised feature (alpha = ∞), or without a penalty: look at "
+            'methods="posterior", or choose by "cross-validation".',
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return np.exp(log_alphas)
 
 
-def _most_probable_alpha(energy: Energy, noise: NoiseModel, drawn: Draws) -> tuple[float, float]:
-    """Maximise E log p(w | σ², α) over log α; returns it and its Monte Carlo standard error."""
+def _em_step(energy: Energy, noise: NoiseModel, drawn: Draws) -> tuple[float, float, float]:
+    """Maximise E log p(w | σ², α) over log α, from where the draws were made.
+
+    Returns the step, its Monte Carlo standard error, and the share of the information about log α that is
+    missing while the coefficients are unknown: the variance of the score over its expected slope.
+    """
     posterior = scaled_posterior(energy, noise)
     w = np.abs(drawn.coef).reshape(-1, energy.n_features)
     penalty = w @ energy.penalty.l1_strengths(energy.n_features)
@@ -264,16 +301,19 @@ def _most_probable_alpha(energy: Energy, noise: NoiseModel, drawn: Draws) -> tup
     exponent = penalty / variance
     scaled_variance = variance * posterior.unit**2
 
-    def loss(log_multiple: float) -> float:
+    def losses(log_multiple: float) -> FloatArray:
         multiple = math.exp(log_multiple)
         normalizer = posterior.log_normalizer(scaled_variance, multiple)
-        return float(multiple * np.mean(exponent) + np.mean(normalizer))
+        return np.asarray(multiple * exponent + normalizer, dtype=np.float64)
 
-    best = minimize_scalar(loss, bracket=(-0.5, 0.5), tol=1e-8)
+    best = minimize_scalar(lambda at: float(np.mean(losses(at))), bracket=(-0.5, 0.5), tol=1e-8)
+    h = 1e-3
+    before, here, after = losses(-h), losses(0.0), losses(h)
+    score, slope = (after - before) / (2.0 * h), float(np.mean(after - 2.0 * here + before)) / h**2
     ess = float(convergence(exponent.reshape(drawn.sigma.shape)).ess_bulk)
     # d log α / d log E is −1 for the Lasso and between −1 and −2 for the others.
     error = 2.0 * float(np.std(exponent) / np.mean(exponent)) / math.sqrt(ess)
-    return math.log(energy.alpha) + float(best.x), error
+    return float(best.x), error, float(np.var(score)) / slope
 
 
 def _at(energy: Energy, alpha: float) -> Energy:
@@ -304,6 +344,15 @@ def _even_alpha(energy: Energy, noise: NoiseModel) -> float:
         return energy.alpha  # constant columns: nothing tells
     middle = math.log(energy.alpha)
     return math.exp(brentq(log_ratio, middle - 60.0, middle + 60.0))
+
+
+def _without_dropped_rows(cv: Any, sample_weight: Any) -> Any:
+    """Renumber the rows of given splits as the energy has them: those of weight zero are not there."""
+    if sample_weight is None or np.ndim(sample_weight) == 0 or not isinstance(cv, Iterable):
+        return cv
+    kept = np.asarray(sample_weight) > 0
+    number = np.cumsum(kept) - 1
+    return [tuple(number[rows][kept[rows]] for rows in map(np.asarray, split)) for split in cv]
 
 
 def _cross_validated(energy: Energy, cv: Any, n_jobs: int | None) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg.bayes.container import group_of, posterior, uses_datatree
+from skreg.bayes.container import coefficients_of, group_of, posterior, uses_datatree
 from skreg.bayes.diagnostics import ess_of_mean
 from skreg.bayes.noise import Noise
 from skreg.linear_model._base import check_flag
@@ -193,25 +193,16 @@ def _coefficients(name: str, container: Any, scale: Any) -> pd.DataFrame:
     """Tabulate mean, median and mode of each coefficient, divided by `scale`."""
     import pandas as pd
 
-    drawn = group_of(container, "posterior")
-    if drawn is None or "coef" not in drawn:
-        raise ValueError(f'The posterior of {name!r} must have a variable "coef".')
+    drawn = coefficients_of(name, container)
     if group_of(container, "log_likelihood") is None:
         raise ValueError(
             f"The posterior of {name!r} has no group log_likelihood, which LOO needs: make it with "
             'posterior(..., extend="log_likelihood").'
         )
-    coef = drawn["coef"]
-    values = coef.to_numpy().reshape(-1, coef.shape[-1])
-    constant = group_of(container, "constant_data")
-    known = constant is not None and "coef_estimate" in constant
-    known = known and drawn.attrs.get("noise_contract") != "sd-scaled"  # whose mode is another Lasso's
-    mode = constant["coef_estimate"].to_numpy() if known else np.full(values.shape[1], np.nan)
-    feature = coef.dims[-1]
-    names = coef[feature].to_numpy() if feature in coef.coords else np.arange(values.shape[1])
-    columns = {"mean": values.mean(axis=0), "median": np.median(values, axis=0), "mode": mode}
+    mean, median = drawn.draws.mean(axis=0), np.median(drawn.draws, axis=0)
+    columns = {"mean": mean, "median": median, "mode": drawn.mode}
     table = {statistic: column / scale for statistic, column in columns.items()}
-    return pd.DataFrame(table, index=pd.Index(names, name="feature"))
+    return pd.DataFrame(table, index=pd.Index(drawn.names, name="feature"))
 
 
 def _check_same_data(posteriors: Mapping[str, Any]) -> None:

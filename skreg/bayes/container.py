@@ -10,30 +10,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg import __version__
-from skreg.bayes.diagnostics import check_convergence
+from skreg.bayes.diagnostics import check_convergence, check_plug_in
 from skreg.bayes.draws import Draws
 from skreg.bayes.noise import Noise, NoiseModel, noise_model
 from skreg.bayes.predictive import pointwise_log_likelihood, posterior_predictive
 from skreg.bayes.priors import describe_prior
 from skreg.bayes.sampling import sample
 from skreg.linear_model.energy import Energy, energy_of
+from skreg.linear_model.moment_energy import energy_of_moments
+from skreg.moments import Moments
 
-__all__ = ["check_extend", "group_of", "posterior", "to_arviz", "uses_datatree"]
+__all__ = [
+    "DrawnCoefficients",
+    "check_extend",
+    "coefficients_of",
+    "group_of",
+    "posterior",
+    "to_arviz",
+    "uses_datatree",
+]
 
 _EXTENSIONS = ("log_likelihood", "posterior_predictive")
 
 
 def posterior(
     estimator: Any,
-    X: Any,
-    y: Any,
+    X: Any = None,
+    y: Any = None,
     *,
+    moments: Moments | None = None,
     noise: Noise = None,
     noise_prior: tuple[float, float] | None = None,
     method: str = "auto",
@@ -61,9 +73,14 @@ def posterior(
         The data as given to the estimator's `fit`.
     y : array-like of shape (n_samples,)
         Target.
+    moments : Moments, optional
+        In place of X, y and `sample_weight`: those of the rows, of whatever number, at the same cost. For
+        Ridge, Lasso, ElasticNet and their CV forms outside of a Pipeline; one that is not fitted must be
+        skreg's, and no CV form.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ if it is known, or a contract for an unknown one, as in `to_pymc`. None is ``"plug-in"`` where the
-        fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
+        fit leaves residual degrees of freedom to estimate σ from and the prior that σ̂ then scales keeps σ
+        near it, else ``"variance-scaled"``.
     noise_prior : tuple of two floats, optional
         (a0, b0) of σ² ~ InvGamma(a0, b0); by default weak and scaled to y (`noise_model`). (0, 0) is the
         improper 1/σ², for every method but "nuts".
@@ -101,19 +118,22 @@ def posterior(
         the units of the columns that the estimator's last step sees; ``intercept``, ``sigma``, and ``alpha``
         if sampled), ``sample_stats``, ``observed_data`` (``y``), ``constant_data`` (a dense ``X``,
         ``sample_weight``, and ``coef_estimate``, the estimator's own coefficients) and those of `extend`.
-        Dimensions are ``chain``, ``draw``, ``feature`` and ``row``. Attributes record the estimator, prior,
+        Dimensions are ``chain``, ``draw``, ``feature`` and ``row``. From `moments` there are neither rows nor
+        ``observed_data``. Attributes record the estimator, prior,
         noise contract, engine, seed and versions.
 
     Raises
     ------
     TypeError, ValueError
         If the estimator cannot be translated, has several targets or an improper prior (alpha = 0), or a
-        parameter is out of range.
+        parameter is out of range; with `moments`, if ``method="nuts"`` or `extend` ask for the rows.
 
     Warns
     -----
     ConvergenceWarning
         If R-hat is above 1.01 or a bulk- or tail-ESS below 400, naming the variables.
+    UserWarning
+        If under ``noise="plug-in"`` the prior that σ̂ scales contradicts the estimator's coefficients.
 
     See Also
     --------
@@ -133,7 +153,15 @@ def posterior(
     True
     """
     extend = check_extend(extend)
-    energy = energy_of(estimator, X, y, sample_weight)
+    if moments is None:
+        if X is None or y is None:
+            raise TypeError("posterior needs X and y, or moments=: the data, whole or as Moments.")
+        energy = energy_of(estimator, X, y, sample_weight)
+    else:
+        if any(part is not None for part in (X, y, sample_weight)):
+            raise TypeError("moments stand in place of X, y and sample_weight: give those or these.")
+        energy = energy_of_moments(estimator, moments)
+        _check_rows_not_asked_for(extend)
     contract = noise_model(noise, noise_prior, energy, proper=method == "nuts")
     drawn = sample(
         energy,
@@ -150,9 +178,23 @@ def posterior(
         nuts_kwargs=nuts_kwargs,
     )
     check_convergence(drawn, energy.feature_names, stacklevel=3)
+    check_plug_in(drawn, contract, energy, stacklevel=3)
     return to_arviz(
         drawn, energy, contract, extend=extend, random_state=random_state, alpha_prior=alpha_prior
     )
+
+
+def _check_rows_not_asked_for(extend: tuple[str, ...]) -> None:
+    """Raise a ValueError if the groups wanted have a number for each row, which moments do not know."""
+    reasons = {
+        "log_likelihood": "the log likelihood of each row takes that row's X and y",
+        "posterior_predictive": "a new y for each row takes that row's X",
+    }
+    for name in extend:
+        raise ValueError(
+            f"extend={name!r} cannot be had from moments, which are sums over rows: {reasons[name]}. "
+            "Leave it out, or give X and y."
+        )
 
 
 def to_arviz(
@@ -192,7 +234,7 @@ def to_arviz(
         "chain": np.arange(draws.n_chains),
         "draw": np.arange(draws.n_draws),
         "feature": np.array(energy.feature_names),
-        "row": np.arange(energy.n_samples),
+        "row": np.arange(energy.n_samples if energy.has_rows else 0),
     }
     variables = {
         "coef": ((*along, "feature"), draws.coef),
@@ -202,18 +244,17 @@ def to_arviz(
     if draws.alpha is not None:
         variables["alpha"] = (along, draws.alpha)
     # Copies, so that the container keeps what was fitted whatever becomes of the caller's arrays.
-    constant: dict[str, Any] = {
-        "sample_weight": (("row",), energy.sample_weight.copy()),
-        "coef_estimate": (("feature",), energy.coef.copy()),
-    }
-    if not sparse.issparse(energy.X):
-        constant["X"] = (("row", "feature"), np.array(energy.X))
+    constant: dict[str, Any] = {"coef_estimate": (("feature",), energy.coef.copy())}
     groups = {
         "posterior": variables,
         "sample_stats": {name: (along, values) for name, values in draws.stats.items()},
-        "observed_data": {"y": (("row",), energy.y.copy())},
         "constant_data": constant,
     }
+    if energy.has_rows:
+        groups["observed_data"] = {"y": (("row",), energy.y.copy())}
+        constant["sample_weight"] = (("row",), energy.sample_weight.copy())
+        if not sparse.issparse(energy.X):
+            constant["X"] = (("row", "feature"), np.array(energy.X))
     over_rows = (*along, "row")
     if "log_likelihood" in extend:
         groups["log_likelihood"] = {"y": (over_rows, pointwise_log_likelihood(draws, energy))}
@@ -253,6 +294,8 @@ def _record(
         "l2_strength": penalty.l2,
         "positive": int(penalty.positive),
         "fit_intercept": int(energy.fit_intercept),
+        "n_rows": energy.n_samples,
+        "total_weight": energy.total_weight,
         "prior": describe_prior(penalty, sigma, noise.rate),
         "noise": str(noise),
         "noise_contract": noise.contract,
@@ -325,3 +368,59 @@ def group_of(container: Any, group: str) -> Any:
     if uses_datatree():
         return container[group].to_dataset() if group in container.children else None
     return container[group] if group in container.groups() else None
+
+
+class DrawnCoefficients(NamedTuple):
+    """The coefficients of a container.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n_chains * n_draws, n_features)
+        Chain after chain.
+    mode : ndarray of shape (n_features,)
+        The estimator's own; NaN where there are none, or they are not the mode of what was drawn from.
+    names : ndarray of shape (n_features,)
+        Of the features; their numbers if the container names none.
+    estimator : str or None
+        The estimator in words, if it is on record.
+    """
+
+    draws: NDArray[np.float64]
+    mode: NDArray[np.float64]
+    names: NDArray[Any]
+    estimator: str | None
+
+
+def coefficients_of(name: str, container: Any) -> DrawnCoefficients:
+    """Read the coefficients out of ArviZ's container.
+
+    Parameters
+    ----------
+    name : str
+        What an error is to call it.
+    container : arviz.InferenceData or xarray.DataTree
+        ArviZ's container, of any version.
+
+    Returns
+    -------
+    DrawnCoefficients
+        Draws, mode and names.
+
+    Raises
+    ------
+    ValueError
+        If its posterior has no variable ``coef``.
+    """
+    drawn = group_of(container, "posterior")
+    if drawn is None or "coef" not in drawn:
+        raise ValueError(f'The posterior of {name!r} must have a variable "coef".')
+    coef = drawn["coef"]
+    draws = coef.transpose("chain", "draw", ...).to_numpy()
+    draws = draws.reshape(-1, draws.shape[-1])
+    constant = group_of(container, "constant_data")
+    known = constant is not None and "coef_estimate" in constant
+    known = known and drawn.attrs.get("noise_contract") != "sd-scaled"  # whose mode is another Lasso's
+    mode = constant["coef_estimate"].to_numpy() if known else np.full(draws.shape[1], np.nan)
+    feature = next(dim for dim in reversed(coef.dims) if dim not in ("chain", "draw"))
+    names = coef[feature].to_numpy() if feature in coef.coords else np.arange(draws.shape[1])
+    return DrawnCoefficients(draws, mode, names, drawn.attrs.get("estimator"))

@@ -20,8 +20,18 @@ from scipy.special import ndtri
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg.bayes.draws import Draws
+from skreg.bayes.noise import NoiseModel
+from skreg.linear_model.energy import Energy
 
-__all__ = ["ESS_WANTED", "RHAT_ALLOWED", "Convergence", "check_convergence", "convergence", "ess_of_mean"]
+__all__ = [
+    "ESS_WANTED",
+    "RHAT_ALLOWED",
+    "Convergence",
+    "check_convergence",
+    "check_plug_in",
+    "convergence",
+    "ess_of_mean",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -294,6 +304,42 @@ def check_convergence(draws: Draws, feature_names: Sequence[str], *, stacklevel:
             '"auto", which has no step size.'
         )
     warnings.warn("\n".join(lines), ConvergenceWarning, stacklevel=stacklevel)
+
+
+def check_plug_in(draws: Draws, noise: NoiseModel, energy: Energy, *, stacklevel: int = 2) -> None:
+    """Warn if the plug-in contract contradicts itself: σ far above the σ̂ that scales the prior, and no fit.
+
+    Parameters
+    ----------
+    draws : Draws
+        The draws of an engine.
+    noise : NoiseModel
+        The contract they were drawn under.
+    energy : Energy
+        What they were drawn for.
+    stacklevel : int, default=2
+        Which caller the warning is about, as in `warnings.warn`.
+
+    Warns
+    -----
+    UserWarning
+        If the median of σ is above twice σ̂, and the mean of the coefficients leaves more of the variance of y
+        than the estimator's do by a twentieth of it.
+    """
+    if noise.contract != "plug-in" or noise.sigma is None:
+        return
+    sigma, mean = float(np.median(draws.sigma)), draws.coef.mean(axis=(0, 1))
+    if sigma <= 2.0 * noise.sigma:
+        return
+    left = [0.5 * float(energy.sample_weight @ energy.residual(w) ** 2) for w in (energy.coef, mean)]
+    if left[1] - left[0] > 0.05 * energy.null_value:
+        warnings.warn(
+            f'noise="plug-in" scales the prior by σ̂ = {noise.sigma:.4g}, and the posterior of σ is about '
+            f"{sigma:.4g}: so narrow a prior contradicts the estimator's coefficients, and draws them to "
+            'zero instead. Take noise="variance-scaled", a smaller alpha, or a number for σ.',
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _what_to_do(draws: Draws, ess: FloatArray, *, apart: bool, finite: bool) -> str:

@@ -86,12 +86,12 @@ class Eigenbasis:
         self.y_scale = float(problem.y_scale[0])
         with one_blas_thread():
             self._decompose_free(energy, problem, np.flatnonzero(factors == 0))
+            self.dof = energy.n_samples - int(energy.fit_intercept) - self.free.size
             spectrum = _spectrum(problem, energy, smallest_alpha)
             self._decompose_penalized(problem, spectrum, factors)
             self._check_sizes(problem, spectrum, energy, smallest_alpha)
-        self.dof = problem.n_rows - int(problem.fit_intercept) - self.free.size
         self.log_volume = (
-            0.5 * float(np.log(energy.sample_weight).sum())
+            0.5 * energy.log_weight_sum
             - 0.5 * math.log(energy.total_weight) * energy.fit_intercept
             - float(np.log(self._free_values).sum() - np.log(problem.x_scale[self.free]).sum())
             + self.dof * math.log(self.y_scale)
@@ -138,8 +138,7 @@ class Eigenbasis:
             c[data, 0] = q / norms
             left = spectrum.rest - spectrum.left_product(c)
             # With as many directions as rows are free, nothing is left but rounding.
-            is_full = d.size == problem.n_rows - int(problem.fit_intercept) - self.free.size
-            self.outside = 0.0 if is_full else float(np.sum(left**2))
+            self.outside = 0.0 if d.size == self.dof else float(np.sum(left**2))
         self.values, self.projections = d, q
         # Penalised columns without variance: zeros of V, so that they are drawn from the prior.
         constant = np.flatnonzero((factors > 0) & (problem.x_scale == 0))

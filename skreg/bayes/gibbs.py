@@ -181,7 +181,7 @@ class _Start:
     """What all walks of a posterior share: the matrix, the centres, and what the contract's numbers are."""
 
     def __init__(
-        self, posterior: ScaledPosterior, energy: Energy, alpha_prior: tuple[float, float] | None
+        self, posterior: ScaledPosterior, energy: Energy, alpha_prior: tuple[float, float] | None = None
     ) -> None:
         self.alpha, self.alpha_prior = energy.alpha, alpha_prior
         # Only alpha's conditional asks for it; it has the data.

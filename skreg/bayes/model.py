@@ -57,7 +57,8 @@ def to_pymc(
         whatever σ² is; ``"plug-in"`` fixes the prior's scale at an estimate σ̂² and leaves the
         likelihood's σ² unknown, and the mode agrees at σ = σ̂; ``SDScaled(rate)`` gives a Lasso's
         coefficients the scale σ/rate, and its mode is a Lasso of another alpha. None is ``"plug-in"``
-        where the fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
+        where the fit leaves residual degrees of freedom to estimate σ from and the prior that σ̂ then scales
+        keeps σ near it, else ``"variance-scaled"``.
     noise_prior : tuple of two floats, optional
         (a0, b0) > 0 of σ² ~ InvGamma(a0, b0); by default weak and scaled to y (`noise_model`).
     sample_weight : array-like of shape (n_samples,), optional

@@ -11,15 +11,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from skreg.linear_model.energy import Energy
 from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import least_squares
 
 __all__ = [
@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+# σ² up to this many times σ̂² is near it.
+_NEAR = 4.0
 Contract = Literal["known", "variance-scaled", "plug-in", "sd-scaled"]
 
 
@@ -110,8 +112,9 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
     ----------
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None
         σ (not σ²) if it is known, or one of the contracts for an unknown σ. None is ``"plug-in"`` where the
-        fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``: what intervals
-        cover under each decided it (docs/benchmarks/interval_coverage.md).
+        fit leaves residual degrees of freedom to estimate σ from and the prior that is then scaled by σ̂ keeps
+        σ near it, else ``"variance-scaled"``: what intervals cover under each decided it
+        (docs/benchmarks/interval_coverage.md).
     noise_prior : tuple of two floats or None
         (a0, b0) of σ² ~ InvGamma(a0, b0). By default (½, ½ (s/10)²), where s² = Σ sᵢ(yᵢ − ȳ)²/n₊ is the
         variance of y: it weighs as much as one more row would whose residual is a tenth of the standard
@@ -145,8 +148,11 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
     """
     variance = None
     if noise is None:
-        variance = _estimate_variance(energy)[0]
-        noise = "plug-in" if variance is not None else "variance-scaled"
+        variance, noise = _estimate_variance(energy)[0], "variance-scaled"
+        if variance is not None and _keeps_near_estimate(
+            energy, variance, _check_noise_prior(noise_prior, energy, proper=proper)
+        ):
+            noise = "plug-in"
     wanted = 'noise must be "variance-scaled", "plug-in", SDScaled(rate) or a number (σ, if it is known)'
     if isinstance(noise, SDScaled):
         if energy.penalty.l1 == 0 or energy.penalty.l2 != 0:
@@ -179,9 +185,9 @@ def noise_model(noise: Any, noise_prior: Any, energy: Energy, *, proper: bool = 
 def degrees_of_freedom(energy: Energy) -> float:
     """Count the effective parameters of a fit, its intercept included.
 
-    The number of non-zero coefficients for the Lasso; the trace of the hat matrix on the active set for
-    Ridge and ElasticNet, Σ d²/(d² + λ₂) over the singular values d of the centred, weighted active
-    columns; unpenalised features and the intercept count one each.
+    The number of non-zero coefficients for the Lasso (of independent ones, if their columns are collinear);
+    the trace of the hat matrix on the active set for Ridge and ElasticNet, Σ d²/(d² + λ₂) over the singular
+    values d of the centred, weighted active columns; unpenalised features and the intercept count one each.
 
     Parameters
     ----------
@@ -196,8 +202,9 @@ def degrees_of_freedom(energy: Energy) -> float:
     References
     ----------
     Zou, H., Hastie, T. and Tibshirani, R. (2007). On the "degrees of freedom" of the lasso, Annals of
-    Statistics 35(5), 2173-2192; Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of
-    Statistical Learning, eq. 3.50.
+    Statistics 35(5), 2173-2192; Tibshirani, R. J. and Taylor, J. (2012). Degrees of freedom in lasso
+    problems, Annals of Statistics 40(2), 1198-1232; Hastie, T., Tibshirani, R. and Friedman, J. (2009). The
+    Elements of Statistical Learning, eq. 3.50.
     """
     penalty, p = energy.penalty, energy.n_features
     everywhere = penalty.l1 == 0 and not penalty.positive  # nothing sets a coefficient to zero
@@ -205,15 +212,27 @@ def degrees_of_freedom(energy: Energy) -> float:
     strength = penalty.l2_strengths(p)[active]
     total = float(energy.fit_intercept)
     if not np.any(strength > 0):
-        return total + float(np.count_nonzero(active))
+        return total + _rank(energy, np.flatnonzero(active))
     free = strength == 0
     with one_blas_thread():
         if np.any(free):
-            eigenvalue = _eigenvalues_beside_free(energy, active, strength)
+            eigenvalue = _eigenvalues_beside_free(energy, active)
         else:
             eigenvalue = _eigenvalues(energy, active)
     eigenvalue = np.maximum(eigenvalue, 0.0)
     return total + float(np.count_nonzero(free)) + float(np.sum(eigenvalue / (1.0 + eigenvalue)))
+
+
+def _rank(energy: Energy, index: NDArray[np.intp]) -> float:
+    """Count the linearly independent ones of the columns `index`, centred and weighted."""
+    problem = least_squares(
+        energy.X, energy.y[:, None], energy.sample_weight, fit_intercept=energy.fit_intercept
+    )
+    with one_blas_thread():
+        gram = problem.gram(index, index)
+        root = 1.0 / np.sqrt(np.where(gram.diagonal() > 0.0, gram.diagonal(), 1.0))
+        # Eigenvalues are squares: half of the digits are rounding.
+        return float(np.count_nonzero(np.linalg.eigvalsh(gram * root * root[:, None]) > 1e-12 * index.size))
 
 
 def _eigenvalues(energy: Energy, active: NDArray[np.bool_]) -> FloatArray:
@@ -231,12 +250,13 @@ def _eigenvalues(energy: Energy, active: NDArray[np.bool_]) -> FloatArray:
     return np.asarray(np.linalg.eigvalsh(gram), dtype=np.float64)
 
 
-def _eigenvalues_beside_free(energy: Energy, active: NDArray[np.bool_], strength: FloatArray) -> FloatArray:
+def _eigenvalues_beside_free(energy: Energy, active: NDArray[np.bool_]) -> FloatArray:
     """Do the same for the penalised ones of the active columns, projected off the unpenalised ones."""
-    columns: Any = energy.X[:, np.flatnonzero(active)]
-    columns = columns.toarray() if sparse.issparse(columns) else columns
-    columns = (columns - energy.X_mean[active]) * np.sqrt(energy.sample_weight)[:, None]
-    free = strength == 0
+    problem = least_squares(
+        energy.X, energy.y[:, None], energy.sample_weight, fit_intercept=energy.fit_intercept
+    )
+    strength = problem.penalty_of(energy.penalty, 0).l2[active]
+    columns, free = problem.columns(np.flatnonzero(active)), strength == 0
     basis, _ = np.linalg.qr(columns[:, free])
     shrunk = columns[:, ~free] / np.sqrt(strength[~free])
     shrunk -= basis @ (basis.T @ shrunk)
@@ -283,6 +303,43 @@ def _estimate_variance(energy: Energy) -> tuple[float | None, str]:
     return variance, ""
 
 
+def _keeps_near_estimate(energy: Energy, variance: float, noise_prior: tuple[float, float]) -> bool:
+    """Ask whether the posterior of the plug-in contract has σ near the σ̂ = √variance that scales its prior.
+
+    Under a strong signal σ̂²/λ may be a prior that coefficients as large as the estimator's contradict by more
+    than a good fit is worth: they are then drawn near zero, and σ near the standard deviation of y. At
+    σ² = κσ̂² the coefficients' mode is the solution at κ times the penalty, so that but for a constant
+
+        log p(σ² = κσ̂² | y) ≈ −(a₀ + m/2) log κ − (b₀ + E_κ)/(κσ̂²) + ½ ∫ df(κ) d log κ,
+
+    E_κ the least energy there, and the integral the volume that the coefficients gain (Laplace's method).
+    """
+    (a0, b0), n, intercept = noise_prior, energy.n_samples, int(energy.fit_intercept)
+    shape, log_two = a0 + 0.5 * (n - intercept), math.log(2.0)
+    # The degrees of freedom, taken back out of σ̂² = Σ s r²/(n₊ − df), since they cost a decomposition.
+    used = n - intercept - float(energy.sample_weight @ energy.residual(energy.coef) ** 2) / variance
+    exponent = (b0 + energy.value(energy.coef)) / variance
+    if exponent < (shape - 0.5 * used) * math.log(_NEAR):  # all there is to gain is less than what is lost
+        return True
+    problem = least_squares(
+        energy.X, energy.y[:, None], energy.sample_weight, fit_intercept=energy.fit_intercept
+    )
+    kappa, volume, near, far = 1.0, 0.0, -exponent, -math.inf
+    while kappa * variance < 4.0 * typical_size(energy) ** 2:
+        kappa *= 2.0
+        penalty = replace(energy.penalty, l1=energy.penalty.l1 * kappa, l2=energy.penalty.l2 * kappa)
+        coef = solve_elastic_net(problem, penalty, tol=1e-4).coef.ravel()
+        at = replace(energy, penalty=penalty, coef=coef)
+        before, used = used, degrees_of_freedom(at) - intercept
+        volume += 0.25 * (before + used) * log_two
+        height = volume - shape * math.log(kappa) - (b0 + at.value(coef)) / (kappa * variance)
+        if kappa <= _NEAR:
+            near = max(near, height)
+        else:
+            far = max(far, height)
+    return near >= far
+
+
 def typical_size(energy: Energy) -> float:
     """Find the scale of σ that y suggests: √(Σ sᵢ(yᵢ − ȳ)²/n₊), or the size of a constant y, or 1.
 
@@ -296,11 +353,12 @@ def typical_size(energy: Energy) -> float:
     float
         A number > 0 in the units of y (of a row of weight 1).
     """
-    size = float(np.max(np.abs(energy.y)))
+    deviation = energy.y_deviation
+    size = max(float(np.max(np.abs(deviation))), abs(energy.y_mean))
     if size == 0.0:
         return 1.0
     # Divided first, so that no square under- or overflows.
-    relative = (energy.y - energy.y_mean) / size
+    relative = deviation / size
     spread = math.sqrt(float(energy.sample_weight @ relative**2) / energy.n_samples)
     return size * spread if spread > 1e-14 * math.sqrt(energy.total_weight / energy.n_samples) else size
 

@@ -13,17 +13,22 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils import check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skreg.bayes.diagnostics import check_convergence
+from skreg.bayes.diagnostics import check_convergence, check_plug_in
 from skreg.bayes.draws import Draws
 from skreg.bayes.exact import RidgePosterior
 from skreg.bayes.mixture import Mixture
 from skreg.bayes.noise import noise_model
 from skreg.bayes.predictive import expected_value, posterior_predictive
 from skreg.bayes.sampling import sample
-from skreg.linear_model._base import check_number, check_sample_weight, unchanged_on_failure
+from skreg.linear_model._base import (
+    check_coverage,
+    check_number,
+    check_sample_weight,
+    unchanged_on_failure,
+)
 from skreg.linear_model.energy import Energy, as_seen_by_final_step, energy_of, fitted_estimator
 from skreg.linear_model.ridge import Ridge
-from skreg.moments.moments import row_blocks
+from skreg.moments.rows import row_blocks
 from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BayesianRegressor"]
@@ -49,7 +54,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ``estimator__alpha`` needs it named.
     noise : float, {"variance-scaled", "plug-in"}, SDScaled or None, default=None
         σ (not σ²) if it is known, or a contract for an unknown one, as in `posterior`. None is ``"plug-in"``
-        where the fit leaves residual degrees of freedom to estimate σ from, else ``"variance-scaled"``.
+        where the fit leaves residual degrees of freedom to estimate σ from and the prior that σ̂ then scales
+        keeps σ near it, else ``"variance-scaled"``.
     noise_prior : tuple of two floats, default=None
         (a0, b0) of σ² ~ InvGamma(a0, b0); by default weak and scaled to y.
     method : {"auto", "exact", "gibbs", "nuts"}, default="auto"
@@ -174,6 +180,8 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If the draws have R-hat above 1.01 or an effective sample size below 400, naming the variables.
+        UserWarning
+            If under ``noise="plug-in"`` the prior that σ̂ scales contradicts the estimator's coefficients.
         """
         with unchanged_on_failure(self):
             if hasattr(self._inner, "refit"):  # GridSearchCV and the like
@@ -200,6 +208,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
             if draws.method != "exact":  # those are independent
                 check_convergence(draws, energy.feature_names, stacklevel=3)
+            check_plug_in(draws, noise, energy, stacklevel=3)
             exact = _closed_form(energy, noise)
             coef = draws.coef.mean(axis=(0, 1)) if exact is None else exact.coef_mean
             new = {
@@ -285,7 +294,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Lower and upper ends, in the units of y.
         """
         check_is_fitted(self)
-        _check_coverage(coverage)
+        check_coverage(coverage)
         if kind not in ("observation", "mean"):
             raise ValueError(f'kind must be "observation" or "mean", got {kind!r}.')
         data = self._transformed(X)
@@ -323,7 +332,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Lower and upper ends, in the units of `coef_`.
         """
         check_is_fitted(self)
-        _check_coverage(coverage)
+        check_coverage(coverage)
         exact, p = self._closed_form, self.coef_.size
         if exact is None:
             return np.quantile(self._draws.coef.reshape(-1, p), _ends(coverage), axis=0).T
@@ -443,9 +452,3 @@ def _generator(random_state: Any) -> np.random.Generator:
 
 def _ends(coverage: float) -> list[float]:
     return [0.5 * (1.0 - coverage), 0.5 * (1.0 + coverage)]
-
-
-def _check_coverage(coverage: Any) -> None:
-    check_number("coverage", coverage, low=0, high=1)
-    if not 0 < coverage < 1:
-        raise ValueError(f"coverage must be strictly between 0 and 1, got {coverage!r}.")

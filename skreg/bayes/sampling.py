@@ -20,6 +20,11 @@ from skreg.linear_model.energy import Energy
 __all__ = ["METHODS", "sample"]
 
 METHODS = ("auto", "exact", "gibbs", "nuts")
+# What `pymc.sample` takes from the parameters here, or has to return.
+_TAKEN = frozenset(
+    "draws tune chains cores random_seed seed n_jobs model progressbar quiet nuts_sampler "
+    "compute_convergence_checks return_inferencedata".split()
+)
 _NUTS_SAMPLERS = ("pymc", "nutpie", "numpyro", "blackjax")
 # Warm-up draws, unless told: the Gibbs sampler starts at the mode, NUTS has a metric to learn.
 _TUNE = {"exact": 0, "gibbs": 300, "nuts": 1000}
@@ -109,6 +114,7 @@ def sample(
     if chosen != "nuts" and (nuts_kwargs or nuts_sampler != "pymc"):
         name, value = ("nuts_kwargs", nuts_kwargs) if nuts_kwargs else ("nuts_sampler", nuts_sampler)
         raise ValueError(f'{name}={value!r} has no use with method="{method}": take method="nuts".')
+    _check_nuts_kwargs(nuts_kwargs)
     check_proper(energy, noise)
 
     # An integer of NumPy's counts as one.
@@ -162,6 +168,11 @@ def _engine(method: Any, energy: Energy, noise: NoiseModel, alpha_prior: Any) ->
             f'method="exact" is for a ridge penalty without constraint, and the estimator is {energy.label}'
             f'{" with positive=True" if energy.penalty.positive else ""}: take method="gibbs".'
         )
+    if method == "nuts" and not energy.has_rows:
+        raise ValueError(
+            'method="nuts" samples PyMC\'s model, which is written on the rows, and moments do not know '
+            'them: take method="auto", or give X and y.'
+        )
     if method == "nuts" and alpha_prior is not None:
         raise ValueError(
             f'alpha_prior={alpha_prior!r} cannot be used with method="nuts", whose model has the alpha of '
@@ -187,6 +198,20 @@ def _check_alpha_prior(alpha_prior: Any) -> None:
         raise TypeError(f"{wanted}; got {alpha_prior!r}.")
     if not all(np.isfinite(float(x)) and x > 0 for x in numbers):
         raise ValueError(f"{wanted}; got {alpha_prior!r}.")
+
+
+def _check_nuts_kwargs(nuts_kwargs: Any) -> None:
+    if nuts_kwargs is None:
+        return
+    if not isinstance(nuts_kwargs, Mapping):
+        raise TypeError(
+            f'nuts_kwargs must be a dictionary such as {{"target_accept": 0.95}}; got {nuts_kwargs!r}.'
+        )
+    if taken := sorted(_TAKEN.intersection(nuts_kwargs)):
+        raise ValueError(
+            f"nuts_kwargs may not hold {', '.join(taken)}, which follow from the parameters draws, tune, "
+            "chains, random_state, n_jobs, progressbar and nuts_sampler."
+        )
 
 
 def _check_random_state(random_state: Any) -> None:

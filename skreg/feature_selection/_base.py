@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import column_or_1d
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import validate_data
 
 from skreg.linear_model._base import check_penalty_weights
@@ -53,9 +54,7 @@ def column_spread(X) -> FloatArray:
     """Compute the standard deviation of each column."""
     if not sparse.issparse(X):
         return X.std(axis=0)
-    mean = np.asarray(X.mean(axis=0)).ravel()
-    square = np.asarray(X.multiply(X).mean(axis=0)).ravel()
-    return np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.sqrt(mean_variance_axis(X.tocsr(), axis=0)[1])
 
 
 def entry_order(coefs: FloatArray, spread: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

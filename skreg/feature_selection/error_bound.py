@@ -43,7 +43,7 @@ def bound_of_false_selections(q: int, threshold: float, n_features: int, n_pairs
     Returns
     -------
     float
-        The bound; floor(q/τ), how many features can reach the threshold at all, where that is less.
+        The bound; floor(q/τ), how many features can reach the threshold at all, or p, where that is less.
 
     References
     ----------
@@ -70,7 +70,7 @@ def bound_of_false_selections(q: int, threshold: float, n_features: int, n_pairs
         rate = min(
             rate, _largest_tail(θ * θ * B, halves - B, B, -2), _largest_tail(2 * θ * B, halves, 2 * B, -4)
         )
-    return float(min(p * rate, floor(q / τ + _ROUNDING)))
+    return float(min(p * rate, p, floor(q / τ + _ROUNDING)))
 
 
 def _largest_tail(mean: float, t: int, n: int, power: int) -> float:

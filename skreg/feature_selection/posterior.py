@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg.bayes.regressor import BayesianRegressor
 from skreg.feature_selection._base import column_spread
-from skreg.linear_model._base import check_number, unchanged_on_failure
+from skreg.linear_model._base import check_coverage, check_number, unchanged_on_failure
 from skreg.linear_model.path import regularization_path
 
 __all__ = ["PosteriorSelector"]
@@ -70,7 +70,8 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     support_ : ndarray of shape (n_features,), bool
         Which features are kept.
     coef_ : ndarray of shape (n_features,)
-        Posterior means; for the projection, the coefficients of the sparse prediction.
+        Posterior means; for the projection, the coefficients of the sparse prediction. Of a pipeline, those
+        of its last step: per standard deviation after a StandardScaler.
     explained_ : ndarray of shape (n_steps, 2)
         For the projection: numbers of features on its path, and the explained share of variance that
         prediction by so many has on average over the posterior.
@@ -220,6 +221,8 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
     def _by_probability(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         coef, _ = self._draws()
         energy = self.estimator_._energy
+        if np.ptp(energy.y) == 0.0:  # nothing is large beside nothing
+            return np.zeros(coef.shape[1]), np.zeros(coef.shape[1], dtype=bool)
         size = self.threshold * energy.y.std()
         probability = np.mean(np.abs(coef) * column_spread(energy.X) > size, axis=0)
         return probability, probability >= self.probability
@@ -276,9 +279,7 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
             raise TypeError(f"estimator must be a BayesianRegressor, got {self.estimator!r}.")
         if self.rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, got {self.rule!r}.")
-        check_number("coverage", self.coverage, low=0, high=1)
-        if self.coverage in (0, 1):
-            raise ValueError(f"coverage must be strictly between 0 and 1, got {self.coverage!r}.")
+        check_coverage(self.coverage)
         check_number("threshold", self.threshold, low=0)
         check_number("probability", self.probability, low=0, high=1)
         if self.probability == 0:

@@ -208,6 +208,9 @@ class StabilitySelector(Selector):
     def fit(self, X, y):
         """Follow the path on every half, and count.
 
+        It takes no sample weights: two rows fall into different halves, and a row of weight 2 cannot, so that
+        weights would not mean what they mean elsewhere. Repeat rows, or leave some out, instead.
+
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg.moments.weights import check_sample_weight
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.certificate import dual_gap
 from skreg.solvers.least_squares import LeastSquares, least_squares
@@ -26,6 +26,7 @@ from skreg.solvers.solution import Solution
 __all__ = [
     "LinearModel",
     "Penalties",
+    "check_coverage",
     "check_finite",
     "check_flag",
     "check_number",
@@ -124,6 +125,18 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
     def _validate(self, X, y, sample_weight) -> tuple[Any, np.ndarray, np.ndarray, LeastSquares]:
         """Check parameters and data; return X and y as arrays, the weights and the data term."""
         self._check_parameters()
+        X, y = self._check_data(
+            X, y, ensure_all_finite=not isinstance(X, np.ndarray)
+        )  # a pass over X: see below
+        check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
+        weights = check_sample_weight(sample_weight, X.shape[0])
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
+        check_finite(X, weights, problem, type(self).__name__)
+        return X, y, weights, problem
+
+    def _check_data(self, X, y, **options) -> tuple[Any, np.ndarray]:
+        """Check X and y by scikit-learn's rules; options are those of `validate_data`."""
         X, y = validate_data(
             self,
             X,
@@ -132,15 +145,9 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
-            ensure_all_finite=not isinstance(X, np.ndarray),  # a pass over X of its own: see below
+            **options,
         )
-        y = self._check_targets(y)
-        check_penalty_weights(self.penalty_weights, X.shape[1], getattr(self, "feature_names_in_", None))
-        weights = check_sample_weight(sample_weight, X.shape[0])
-        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        problem = least_squares(X, targets, weights, fit_intercept=self.fit_intercept)
-        check_finite(X, weights, problem, type(self).__name__)
-        return X, y, weights, problem
+        return X, self._check_targets(y)
 
     @property
     def _max_iter(self) -> int:
@@ -253,6 +260,13 @@ def check_number(name: str, value, *, low: float, high: float = math.inf, kind: 
         raise ValueError(f"{name} must be {wanted} {bounds}, got {value!r}.")
 
 
+def check_coverage(value) -> None:
+    """Raise an error unless `coverage`, the probability of an interval, is strictly between 0 and 1."""
+    check_number("coverage", value, low=0, high=1)
+    if not 0 < value < 1:
+        raise ValueError(f"coverage must be strictly between 0 and 1, got {value!r}.")
+
+
 def check_finite(X, weights: np.ndarray, problem: LeastSquares, name: str | None = None) -> None:
     """Raise an error if X has NaN or infinity anywhere, or numbers that cannot be squared.
 
@@ -305,35 +319,3 @@ def check_penalty_weights(penalty_weights, n_features: int, feature_names=None) 
             f"penalty_weights must be None or {n_features} finite numbers ≥ 0, one a feature (0 leaves it "
             f"unpenalised), got {penalty_weights!r}."
         )
-
-
-def check_sample_weight(sample_weight, n_samples: int) -> np.ndarray:
-    """Return the weights as float64 of shape (n_samples,), or raise an error unless they are finite and ≥ 0.
-
-    None stands for ones and a number for that number on every row; at least one weight is positive.
-    """
-    if sample_weight is None:
-        return np.ones(n_samples)
-    if isinstance(sample_weight, Real) and not isinstance(sample_weight, bool):
-        sample_weight = np.full(n_samples, float(sample_weight))
-    try:
-        weights = check_array(
-            sample_weight, ensure_2d=False, ensure_min_samples=0, dtype=np.float64, input_name="sample_weight"
-        )
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sample_weight must be a number ≥ 0, or one a row: {error}") from error
-    if weights.shape != (n_samples,):
-        raise ValueError(f"sample_weight has shape {weights.shape}, expected ({n_samples},): one a row.")
-    if np.any(weights < 0):
-        raise ValueError(
-            f"sample_weight must be ≥ 0 everywhere, got negative values down to {weights.min():g}."
-        )
-    if not np.any(weights > 0):
-        raise ValueError("sample_weight is zero on every row; at least one weight must be positive.")
-    with np.errstate(over="ignore"):  # looked for below
-        total = float(weights.sum())
-    if not sys.float_info.min <= total <= sys.float_info.max:
-        raise ValueError(
-            f"sample_weight sums to {total:g}, beyond what float64 computes with: multiply it by a constant."
-        )
-    return weights

@@ -16,7 +16,7 @@ from skreg.linear_model._base import (
     how_it_ended,
     unchanged_on_failure,
 )
-from skreg.linear_model._cross_validated import CrossValidated, training_data
+from skreg.linear_model._cross_validated import CrossValidated, FoldwiseData, training_data
 from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import Task, in_turn, reported, tasks_at_once
 from skreg.linear_model.alpha_selection import SELECTION_RULES, fold_mean_and_standard_error, select_alpha
@@ -83,9 +83,16 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
             _, split_params = self._route(sample_weight, params)
             folds = draw_folds(self.cv, X, y, weights, split_params)
             training = training_data(*given, sample_weight, weights)
-            fitted = self._fit_paths(X, y, problem, weights, folds, training)
+            rows = _rows(problem, X, np.asarray(y, dtype=np.float64), weights, self.fit_intercept)
+            fitted = self._fit_paths(problem, rows, folds, X.dtype, training)
             self._warn_unless_all_converged(*fitted, problem)
         return self
+
+    def _fit_folds(self, data: FoldwiseData) -> None:
+        X, y, weights = data.rows
+        rows = Rows(X, y[:, 0], weights, self.fit_intercept)
+        fitted = self._fit_paths(data.problem, rows, data.splits, data.dtype, {})
+        self._warn_unless_all_converged(*fitted, data.problem)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -107,19 +114,18 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
         return [1.0]
 
     @with_callbacks
-    def _fit_paths(self, X, y, problem, weights, folds, training):
+    def _fit_paths(self, problem, rows, folds, dtype, training):
         """Measure every alpha on every fold, select, solve the path of all rows, and keep it all."""
         context = self._begin(len(folds), training)
         with tasks_at_once(self.n_jobs) as run:
-            fitted = self._select_and_solve(X, y, problem, weights, folds, run, context)
+            fitted = self._select_and_solve(problem, rows, folds, dtype, run, context)
         self._end(context, training)
         return fitted
 
-    def _select_and_solve(self, X, y, problem, weights, folds, run, context):
+    def _select_and_solve(self, problem, rows, folds, dtype, run, context):
         l1_ratios = self._l1_ratios()
         given = check_path_alphas(self.alphas, self.eps, min(l1_ratios))
         n_alphas = given if isinstance(given, int) else given.size
-        rows = _rows(problem, X, np.asarray(y, dtype=np.float64), weights, self.fit_intercept)
         moments = None
         if suits_moments(rows, folds, n_alphas * len(l1_ratios)):
             moments = take_moments(rows, folds, run)
@@ -152,7 +158,7 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
         path.n_iter[selected] = solution.n_iter[0]
         self.coef_path_, self.intercept_path_ = path.coef.T, problem.intercept(path.coef)
         self.intercept_path_[selected] = problem.intercept(solution.coef)[0]
-        self._store(solution, problem, penalty, dtype=X.dtype, flat=True)
+        self._store(solution, problem, penalty, dtype=dtype, flat=True)
         return grids, of_folds, grid, path
 
     def _grids(self, problem, given, by_moments) -> list[Grid]:

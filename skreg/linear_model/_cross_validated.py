@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 from sklearn import get_config
 from sklearn.callback import CallbackContext, CallbackSupportMixin
 from sklearn.model_selection import KFold
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from skreg.linear_model._base import check_penalty_weights, unchanged_on_failure
+from skreg.linear_model._streaming import check_moments, take_names
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.alpha_selection import check_selection_rule
+from skreg.moments import Moments
+from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.equivalent_rows import EquivalentRows, rows_of_folds
+from skreg.solvers.held_out import Split
+from skreg.solvers.least_squares import LeastSquares
 
-__all__ = ["CrossValidated", "training_data"]
+__all__ = ["CrossValidated", "FoldwiseData", "training_data"]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldwiseData:
+    """The data of a cross-validation by moments: equivalent rows for each fold, and what they stand for.
+
+    Parameters
+    ----------
+    rows : EquivalentRows
+        Of every fold, as deviations from the means of all rows.
+    splits : list of Split
+        Which of them each fold trains on and holds out.
+    problem : LeastSquares
+        The data term of all rows.
+    n_rows : list of int
+        How many rows each fold holds out.
+    dtype : numpy.dtype
+        That of X.
+    """
+
+    rows: EquivalentRows
+    splits: list[Split]
+    problem: LeastSquares
+    n_rows: list[int]
+    dtype: np.dtype
 
 
 class CrossValidated(CallbackSupportMixin):
@@ -33,6 +69,74 @@ class CrossValidated(CallbackSupportMixin):
         splitter = self.cv if hasattr(self.cv, "split") else KFold()
         router = MetadataRouter(owner=self).add_self_request(self)
         return router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+
+    def fit_moments(self, moments):
+        """Select alpha by cross-validation over folds known by their moments, and fit all rows with it.
+
+        The rows that a fold trains on have the moments of all rows less its own, and its squared errors
+        follow from its own: one pass over the data serves every fold and every alpha.
+
+        Parameters
+        ----------
+        moments : sequence of Moments
+            Of the rows that each fold holds out, `centred` if there is an intercept; each row in one fold.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. The moments of the folds are not kept.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of range, `cv` or `scoring` ask for the rows themselves, or the moments do
+            not go together, are of no rows or not centred as `fit_intercept` says; an earlier fit is then
+            left as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the duality gap is above `tol`.
+        """
+        with unchanged_on_failure(self), one_blas_thread():
+            self._check_parameters()
+            folds = self._check_folds(moments)
+            total = sum(folds[1:], start=folds[0])
+            take_names(self, total)
+            self._check_targets(np.empty((1, total.n_targets))[:, 0 if total.n_targets == 1 else slice(None)])
+            check_penalty_weights(
+                self.penalty_weights, total.n_features, getattr(self, "feature_names_in_", None)
+            )
+            n_rows = [fold.n_rows for fold in folds]
+            self._fit_folds(FoldwiseData(*rows_of_folds(folds, total), n_rows, total.dtype))
+        return self
+
+    def _fit_folds(self, data: FoldwiseData) -> None:
+        """Select alpha and fit, on checked data."""
+        raise NotImplementedError
+
+    def _check_folds(self, moments) -> list[Moments]:
+        """Return the moments of the folds as a list, or raise an error unless there are several of them."""
+        if isinstance(moments, Moments) or not isinstance(moments, Iterable):
+            raise TypeError(
+                "moments must be a sequence of Moments, one of the rows that each fold holds out; got "
+                f"{moments!r}."
+            )
+        folds = list(moments)
+        for number, fold in enumerate(folds):
+            check_moments(fold, self.fit_intercept)
+            folds[0].check_compatible(fold)
+            if not fold.total_weight > 0:
+                raise ValueError(f"Fold {number} has no row of positive weight to test.")
+        if len(folds) < 2:
+            raise ValueError(f"moments must be those of at least 2 folds, got {len(folds)}.")
+        as_many = isinstance(self.cv, Integral) and self.cv == len(folds)
+        if self.cv is not None and not as_many:
+            raise ValueError(
+                f"The moments are of {len(folds)} folds, and cv={self.cv!r}: moments cannot be split into "
+                f"other folds than those they were taken of. Set cv={len(folds)}."
+            )
+        return folds
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

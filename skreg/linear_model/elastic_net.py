@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from skreg.linear_model._base import LinearModel, SparseCoefficients, check_flag, check_number
+from skreg.linear_model._base import SparseCoefficients, check_flag, check_number
+from skreg.linear_model._streaming import FromMoments
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import LeastSquares
@@ -15,7 +16,7 @@ from skreg.solvers.solution import Solution
 __all__ = ["ElasticNet", "Lasso"]
 
 
-class _L1LinearModel(SparseCoefficients, LinearModel):
+class _L1LinearModel(SparseCoefficients, FromMoments):
     """What Lasso and ElasticNet share: warm starts and the iterative solver."""
 
     def _check_parameters(self) -> None:
@@ -83,6 +84,8 @@ class ElasticNet(_L1LinearModel):
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had string column names.
+    moments_ : Moments
+        What `partial_fit` and `fit_moments` have gathered; none after `fit`.
 
     See Also
     --------
@@ -181,6 +184,8 @@ class Lasso(_L1LinearModel):
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had string column names.
+    moments_ : Moments
+        What `partial_fit` and `fit_moments` have gathered; none after `fit`.
 
     See Also
     --------

@@ -8,12 +8,10 @@ nobody else unpacks an estimator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn import get_config, preprocessing
 from sklearn import linear_model as sklearn_linear_model
 from sklearn.base import clone
@@ -23,116 +21,25 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skreg.linear_model._base import LinearModel, check_sample_weight
+from skreg.linear_model._energy import Energy
 from skreg.linear_model.ridge import Ridge
 from skreg.linear_model.ridge_cv import RidgeCV
 from skreg.penalties import L2, ElasticNetPenalty
 
-__all__ = ["Energy", "as_seen_by_final_step", "column_scale", "energy_of", "fitted_estimator"]
+__all__ = [
+    "Energy",
+    "as_seen_by_final_step",
+    "column_scale",
+    "energy_of",
+    "final_step",
+    "fitted_estimator",
+    "solution_of",
+]
 
 _ACCEPTED = (
     "Ridge, Lasso and ElasticNet of skreg and of scikit-learn, RidgeCV, LassoCV and ElasticNetCV, "
     "a Pipeline of transformers ending in one of them, or a fitted search over one (such as GridSearchCV)"
 )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Energy:
-    """What a fitted linear estimator minimises: a penalty, the data it sees, and their names.
-
-    Parameters
-    ----------
-    penalty : ElasticNetPenalty
-        λ₁, λ₂, per-feature factors and the sign constraint, in the units of E.
-    X : ndarray or sparse matrix of shape (n_samples, n_features), float64
-        The rows of positive weight, as the linear estimator sees them (after a pipeline's transformers).
-    y : ndarray of shape (n_samples,), float64
-        Target of those rows.
-    sample_weight : ndarray of shape (n_samples,), float64
-        sᵢ > 0; ones if the caller gave none.
-    fit_intercept : bool
-        Whether b is free (True) or zero.
-    feature_names : tuple of str
-        One name per column of X.
-    coef : ndarray of shape (n_features,), float64
-        The estimator's own coefficients.
-    intercept : float
-        The estimator's own intercept.
-    label : str
-        The estimator as a person would write it, such as ``Lasso(alpha=0.05)``.
-    tol : float or None
-        The estimator's own tolerance, if it has one.
-    alpha_scale : float
-        λ₁ + λ₂ at alpha = 1, both linear in it: 1 for Ridge, S for Lasso and ElasticNet.
-    """
-
-    penalty: ElasticNetPenalty
-    X: NDArray[np.float64] | sparse.csr_array
-    y: NDArray[np.float64]
-    sample_weight: NDArray[np.float64]
-    fit_intercept: bool
-    feature_names: tuple[str, ...]
-    coef: NDArray[np.float64]
-    intercept: float
-    label: str
-    tol: float | None = None
-    alpha_scale: float = 1.0
-
-    def __repr__(self) -> str:
-        return (
-            f"Energy({self.label}: λ₁ = {self.penalty.l1:.6g}, λ₂ = {self.penalty.l2:.6g}, "
-            f"{self.n_samples} rows, {self.n_features} features)"
-        )
-
-    @property
-    def alpha(self) -> float:
-        """scikit-learn's alpha, given or chosen by the estimator."""
-        return (self.penalty.l1 + self.penalty.l2) / self.alpha_scale
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of X."""
-        return self.X.shape[1]
-
-    @property
-    def n_samples(self) -> int:
-        """n₊, the number of rows of positive weight."""
-        return self.X.shape[0]
-
-    @cached_property
-    def total_weight(self) -> float:
-        """S = Σ sᵢ."""
-        return float(self.sample_weight.sum())
-
-    @cached_property
-    def y_mean(self) -> float:
-        """The weighted mean of y, or 0 without an intercept."""
-        return float(self.sample_weight @ self.y / self.total_weight) if self.fit_intercept else 0.0
-
-    @cached_property
-    def X_mean(self) -> NDArray[np.float64]:
-        """The weighted column means of X, or zeros without an intercept, of shape (n_features,)."""
-        if not self.fit_intercept:
-            return np.zeros(self.n_features)
-        return np.asarray(self.X.T @ self.sample_weight).ravel() / self.total_weight
-
-    def best_intercept(self, coef: NDArray[np.float64]) -> float:
-        """Return the b that minimises E given w, ȳ − x̄ᵀw; 0 without an intercept."""
-        return float(self.y_mean - self.X_mean @ coef)
-
-    def residual(self, coef: NDArray[np.float64], intercept: float | None = None) -> NDArray[np.float64]:
-        """Return the residual y − Xw − b of each row, at the best intercept unless one is given."""
-        b = self.best_intercept(coef) if intercept is None else intercept
-        return self.y - np.asarray(self.X @ coef).ravel() - b
-
-    def value(self, coef: NDArray[np.float64], intercept: float | None = None) -> float:
-        """Return the energy E(w, b), at the best intercept unless one is given."""
-        r = self.residual(coef, intercept)
-        return 0.5 * float(self.sample_weight @ r**2) + self.penalty.value(coef)
-
-    @cached_property
-    def null_value(self) -> float:
-        """The energy of the model without features, ½ Σ s (y − ȳ)²."""
-        return 0.5 * float(self.sample_weight @ (self.y - self.y_mean) ** 2)
 
 
 def energy_of(estimator, X, y, sample_weight=None) -> Energy:
@@ -182,34 +89,51 @@ def energy_of(estimator, X, y, sample_weight=None) -> Energy:
     weights = check_sample_weight(sample_weight, len(target))
 
     fitted = fitted_estimator(estimator, X, y, sample_weight)
-    final = _final_step(fitted)
-
     data, names = as_seen_by_final_step(fitted, X)
     if data.shape[0] != target.size:
         raise ValueError(f"X has {data.shape[0]} rows and y has {target.size}; they must be as many.")
+    kept = weights > 0
+    if not kept.all():
+        data, target, weights = data[kept], target[kept], weights[kept]
+    found = solution_of(fitted, float(weights.sum()))
+    return Energy(X=data, y=target, sample_weight=weights, feature_names=names, **found)
+
+
+def solution_of(fitted, total_weight: float) -> dict[str, Any]:
+    """Take from a fitted estimator what an `Energy` has besides the data, by name.
+
+    Parameters
+    ----------
+    fitted : estimator
+        A fitted estimator that `energy_of` takes.
+    total_weight : float
+        S of the data.
+
+    Returns
+    -------
+    dict
+        penalty, fit_intercept, coef, intercept, label, tol and alpha_scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `energy_of` does not take it, or it was fitted on several targets.
+    """
+    final = final_step(fitted)
     coef = np.asarray(final.coef_, dtype=np.float64)
     if coef.ndim == 2 and coef.shape[0] > 1:
         raise ValueError(
             f"The estimator was fitted on {coef.shape[0]} targets; this takes one: fit each by itself."
         )
-    coef = coef.ravel()
-    kept = weights > 0
-    if not kept.all():
-        data, target, weights = data[kept], target[kept], weights[kept]
-    total_weight = float(weights.sum())
-    return Energy(
-        penalty=_penalty_of(final, total_weight),
-        X=data,
-        y=target,
-        sample_weight=weights,
-        fit_intercept=bool(final.fit_intercept),
-        feature_names=names,
-        coef=coef,
-        intercept=float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
-        label=_label_of(final),
-        tol=getattr(final, "tol", None),
-        alpha_scale=1.0 if isinstance(final, _RIDGES) else total_weight,
-    )
+    return {
+        "penalty": _penalty_of(final, total_weight),
+        "fit_intercept": bool(final.fit_intercept),
+        "coef": coef.ravel(),
+        "intercept": float(np.asarray(final.intercept_, dtype=np.float64).ravel()[0]),
+        "label": _label_of(final),
+        "tol": getattr(final, "tol", None),
+        "alpha_scale": 1.0 if isinstance(final, _RIDGES) else total_weight,
+    }
 
 
 def fitted_estimator(estimator, X, y, sample_weight=None):
@@ -232,7 +156,7 @@ def fitted_estimator(estimator, X, y, sample_weight=None):
     TypeError
         If `energy_of` does not take it.
     """
-    _final_step(estimator)  # refuses what it cannot take before fitting it
+    final_step(estimator)  # refuses what it cannot take before fitting it
     return estimator if _is_fitted(estimator) else _fit(clone(estimator), X, y, sample_weight)
 
 
@@ -254,7 +178,7 @@ def column_scale(fitted) -> NDArray[np.float64]:
     ValueError
         If a step is none of StandardScaler, RobustScaler, MaxAbsScaler and MinMaxScaler, naming it.
     """
-    final, scale = _final_step(fitted), np.float64(1.0)
+    final, scale = final_step(fitted), np.float64(1.0)
     while fitted is not final:
         for name, step in fitted.steps[:-1] if isinstance(fitted, Pipeline) else ():
             if step is None or step == "passthrough":
@@ -312,16 +236,6 @@ def _penalty_of(final, total_weight: float) -> ElasticNetPenalty:
     return _SKLEARN_PENALTIES[type(final)](final, total_weight)
 
 
-def _final_step(estimator):
-    """Find the linear estimator at the end of pipelines and searches; a TypeError lists what can be taken."""
-    inner = _open(estimator)
-    while inner is not estimator:
-        estimator, inner = inner, _open(inner)
-    if not isinstance(estimator, LinearModel) and type(estimator) not in _SKLEARN_PENALTIES:
-        raise TypeError(f"estimator must be one of {_ACCEPTED}; got {estimator!r}.")
-    return estimator
-
-
 def _open(estimator):
     """Take a pipeline's last step, a search's best estimator, or else the estimator itself."""
     if isinstance(estimator, Pipeline) and estimator.steps:
@@ -350,6 +264,32 @@ def _fit(estimator, X, y, sample_weight):
     return estimator.fit(X, y, **{f"{prefix}sample_weight": sample_weight})
 
 
+def final_step(estimator):
+    """Find the linear estimator at the end of pipelines and searches.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+
+    Returns
+    -------
+    estimator
+        One of skreg's linear estimators or scikit-learn's.
+
+    Raises
+    ------
+    TypeError
+        If `energy_of` does not take it; the message lists what it does.
+    """
+    inner = _open(estimator)
+    while inner is not estimator:
+        estimator, inner = inner, _open(inner)
+    if not isinstance(estimator, LinearModel) and type(estimator) not in _SKLEARN_PENALTIES:
+        raise TypeError(f"estimator must be one of {_ACCEPTED}; got {estimator!r}.")
+    return estimator
+
+
 def as_seen_by_final_step(fitted, X):
     """Return X as the last step of a fitted estimator sees it.
 
@@ -368,7 +308,7 @@ def as_seen_by_final_step(fitted, X):
         Names of its columns.
     """
     names = getattr(X, "columns", None)
-    final = _final_step(fitted)
+    final = final_step(fitted)
     while fitted is not final:
         if isinstance(fitted, Pipeline) and len(fitted) > 1:
             transformers, input_names = fitted[:-1], names

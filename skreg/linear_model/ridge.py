@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skreg.linear_model._base import LinearModel, Penalties
+from skreg.linear_model._base import Penalties
+from skreg.linear_model._streaming import FromMoments
 from skreg.linear_model.alphas import check_alphas
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.elastic_net import solve_elastic_net
@@ -16,7 +17,7 @@ from skreg.solvers.spectral import solve_ridge_by_target
 __all__ = ["Ridge"]
 
 
-class Ridge(LinearModel):
+class Ridge(FromMoments):
     """Linear least squares with an L2 penalty, solved exactly and certified.
 
     Minimises Σ sᵢ (yᵢ − xᵢᵀw − b)² + α ‖w‖², scikit-learn's objective, which is twice the energy E of
@@ -56,6 +57,8 @@ class Ridge(LinearModel):
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had string column names.
+    moments_ : Moments
+        What `partial_fit` and `fit_moments` have gathered; none after `fit`.
 
     See Also
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from sklearn.metrics import check_scoring, get_scorer
 from sklearn.utils.metadata_routing import MethodMapping
 
 from skreg.linear_model._base import LinearModel, Penalties, unchanged_on_failure
-from skreg.linear_model._cross_validated import CrossValidated, training_data
+from skreg.linear_model._cross_validated import CrossValidated, FoldwiseData, training_data
 from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import in_turn, reported, tasks_at_once
 from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, select_alpha
 from skreg.linear_model.alphas import check_alphas_or_number
-from skreg.linear_model.scores import FORMULAS, JudgedFolds, ScoredData, takes_weights
+from skreg.linear_model.scores import FORMULAS, JudgedFolds, ScoredData, check_r2_is_defined, takes_weights
+from skreg.moments import Moments
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.folds import Folds
 from skreg.solvers.held_out import Split
@@ -212,9 +214,38 @@ class RidgeCV(CrossValidated, LinearModel):
                 score_params = {**score_params, "sample_weight": weights}
             folds = [] if self.cv is None else draw_folds(self.cv, X, y, weights, split_params)
             training = training_data(*given, sample_weight, weights)
-            solution = self._select_and_solve(X, y, weights, problem, folds, score_params, training)
+            data = self._scored(X, y, weights, problem)
+            solution = self._select_and_solve(data, folds, score_params, X.dtype, training)
             self._warn_unless_converged(solution, problem)
         return self
+
+    def _fit_folds(self, data: FoldwiseData) -> None:
+        X, y, weights = data.rows
+        y = y[:, 0] if data.problem.n_targets == 1 else y
+        scored = replace(self._scored(X, y, weights, data.problem), knows_rows=False)
+        solution = self._select_and_solve(scored, data.splits, {}, data.dtype, {})
+        self._warn_unless_converged(solution, data.problem)
+
+    def _check_folds(self, moments) -> list[Moments]:
+        if self.cv is None:
+            raise ValueError(
+                "cv=None is leave-one-out, which takes the rows: moments know of no single one. Set cv to "
+                "the number of folds that there are moments of."
+            )
+        if self.scoring not in FORMULAS:
+            raise ValueError(
+                f"scoring={self.scoring!r} takes predictions of single rows, which moments do not know. Take "
+                f"one of {', '.join(repr(name) for name in FORMULAS)}, which follow from the squared errors."
+            )
+        folds = super()._check_folds(moments)
+        if FORMULAS[self.scoring] is FORMULAS["r2"]:
+            if not self.fit_intercept:
+                raise ValueError(
+                    f"scoring={self.scoring!r} is R², which measures from the mean of y, and moments for "
+                    "fit_intercept=False do not know that: scoring='neg_mean_squared_error' would do."
+                )
+            check_r2_is_defined(min(fold.n_rows for fold in folds))
+        return folds
 
     def get_metadata_routing(self):
         """Say which metadata `fit` takes itself and which it hands to the splitter and the scorer.
@@ -266,32 +297,34 @@ class RidgeCV(CrossValidated, LinearModel):
         routing = get_config()["enable_metadata_routing"]
         return scorer.set_score_request(sample_weight=True) if routing else scorer
 
+    def _scored(self, X, y, weights, problem: LeastSquares) -> ScoredData:
+        given, unit = check_alphas_or_number(self.alphas), L2(1.0, factors=self.penalty_weights)
+        spectrum = None
+        if isinstance(given, int):
+            spectrum = Spectrum(problem, unit, smallest_alpha=np.inf)
+            given = spectrum.alpha_grid(given)
+        per_target = self.alpha_per_target and problem.n_targets > 1
+        return ScoredData(X, y, weights, problem, unit, given, per_target, spectrum)
+
     @with_callbacks
-    def _select_and_solve(self, X, y, weights, problem, folds, score_params, training) -> Solution:
+    def _select_and_solve(self, scored: ScoredData, folds, score_params, dtype, training) -> Solution:
         """Score every alpha, select, solve for all rows, and keep it all."""
         context = self._begin(len(folds), training)
         for name in ("cv_results_", "mse_path_", "score_path_"):  # of an earlier fit
             vars(self).pop(name, None)
-        unit, spectrum = L2(1.0, factors=self.penalty_weights), None
-        given = check_alphas_or_number(self.alphas)
-        if isinstance(given, int):
-            spectrum = Spectrum(problem, unit, smallest_alpha=np.inf)
-            self.alphas_ = spectrum.alpha_grid(given)
-        else:
-            self.alphas_ = given
-        per_target = self.alpha_per_target and problem.n_targets > 1
-        scored = ScoredData(X, y, weights, problem, unit, self.alphas_, per_target)
+        problem, spectrum = scored.problem, scored.spectrum
+        self.alphas_ = scored.alphas
         if folds:
             self._k_fold(scored, folds, score_params, context)
         else:
             if spectrum is None:
-                spectrum = Spectrum(problem, unit, smallest_alpha=float(self.alphas_.min()))
+                spectrum = Spectrum(problem, scored.unit, smallest_alpha=float(self.alphas_.min()))
             self._leave_one_out(scored, spectrum, score_params)
         self._select()
         penalty = self._fitted_penalty(problem)
         solve = reported(context, self, "all rows", (self._solve_by, spectrum, problem, penalty))
         (solution,) = in_turn([solve])
-        self._store(solution, problem, penalty, dtype=X.dtype, flat=y.ndim == 1)
+        self._store(solution, problem, penalty, dtype=dtype, flat=scored.y.ndim == 1)
         self._end(context, training)
         return solution
 
@@ -327,7 +360,7 @@ class RidgeCV(CrossValidated, LinearModel):
 
     def _k_fold(self, data: ScoredData, splits: list[Split], score_params, context) -> None:
         folds = Folds(data.problem, data.unit, splits, data.alphas)
-        by_name = self.scoring is None or not get_config()["enable_metadata_routing"]
+        by_name = self.scoring is None or not (data.knows_rows and get_config()["enable_metadata_routing"])
         formula = FORMULAS.get(self.scoring) if by_name and isinstance(self.scoring, str | None) else None
         judged = JudgedFolds(folds, data, formula, self._scorer(), score_params)
         tasks = [reported(context, self, "fold", (JudgedFolds.judge, judged, i)) for i in range(len(splits))]

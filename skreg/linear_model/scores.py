@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.folds import Fold, Folds
 from skreg.solvers.least_squares import LeastSquares
+from skreg.solvers.spectral import Spectrum
 
-__all__ = ["FORMULAS", "JudgedFolds", "ScoredData", "takes_weights"]
+__all__ = ["FORMULAS", "JudgedFolds", "ScoredData", "check_r2_is_defined", "takes_weights"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -35,6 +36,8 @@ class ScoredData:
     unit: ElasticNetPenalty
     alphas: FloatArray
     per_target: bool
+    spectrum: Spectrum | None = None
+    knows_rows: bool = True
 
     def __post_init__(self) -> None:
         self.kept = np.flatnonzero(self.weights)
@@ -123,12 +126,17 @@ def _negative_root_mean_squared_error(fold: Fold, squared: FloatArray) -> FloatA
     return -np.sqrt(squared.T / fold.total_weight)
 
 
-def _r2(fold: Fold, squared: FloatArray) -> FloatArray:
-    if len(fold.test) < 2:
+def check_r2_is_defined(n_rows: int) -> None:
+    """Raise an error for a fold of a single test row."""
+    if n_rows < 2:
         raise ValueError(
             "R², the default score of folds, is not defined on a single test row; "
             "scoring='neg_mean_squared_error' is, and cv=None is leave-one-out."
         )
+
+
+def _r2(fold: Fold, squared: FloatArray) -> FloatArray:
+    check_r2_is_defined(len(fold.test))
     deviations = fold.squared_deviations()
     constant = deviations == 0.0
     r2 = 1.0 - squared.T / np.where(constant, 1.0, deviations)

@@ -6,8 +6,8 @@ A contents page, like skreg's own: each name is loaded from the file beside it w
 from importlib import import_module
 
 _CONTENTS = {
-    "BiasVariance": "bias_variance",
-    "BiasVarianceCurve": "bias_variance",
+    "BiasVariance": "decomposition",
+    "BiasVarianceCurve": "decomposition",
     "bias_variance_curve": "bias_variance",
     "bias_variance_decomposition": "bias_variance",
     "compare_regularizers": "comparison",

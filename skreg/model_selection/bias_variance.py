@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,148 +15,11 @@ from sklearn.utils.validation import check_array, column_or_1d
 from skreg.linear_model._base import check_flag, check_number
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.model_selection._runs import run
+from skreg.model_selection.decomposition import BiasVariance, BiasVarianceCurve
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["BiasVariance", "BiasVarianceCurve", "bias_variance_curve", "bias_variance_decomposition"]
+__all__ = ["bias_variance_curve", "bias_variance_decomposition"]
 
 FloatArray = NDArray[np.float64]
-
-_TOGETHER = (
-    "bias² and noise together: without true_function and noise_variance the data cannot tell them apart"
-)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class BiasVariance:
-    """The parts of an expected squared error, averaged over points, and at each of them.
-
-    Parameters
-    ----------
-    bias_squared : float or None
-        (f − E f̂)², in the units of y²; None if f is not known. An unbiased estimate, which noise may take
-        below zero where it is small.
-    variance : float
-        Var f̂ over training sets.
-    noise : float or None
-        The variance of y about f; None if it is not known.
-    total : float
-        E(y − f̂)², measured by itself: on targets drawn anew if f is known, on the rows out of the bootstrap
-        sample if not.
-    total_standard_error : float
-        Monte Carlo standard error of `total`, over training sets. If f is not known it leaves out that
-        there is one data set.
-    bias_squared_plus_noise : float
-        The sum of the two, known also where they are not.
-    at_points : dict of str to ndarray of shape (n_points,)
-        ``bias_squared``, ``variance``, ``noise``, ``total``, ``bias_squared_plus_noise`` and
-        ``mean_prediction`` at each point, as far as they are known; NaN at points that no training set left
-        out twice.
-    n_repeats : int
-        Number of training sets.
-    """
-
-    bias_squared: float | None
-    variance: float
-    noise: float | None
-    total: float
-    total_standard_error: float
-    bias_squared_plus_noise: float
-    at_points: dict[str, FloatArray]
-    n_repeats: int
-
-    def __repr__(self) -> str:
-        if self.bias_squared is None:
-            parts = f"{self.bias_squared_plus_noise:.4g} ({_TOGETHER})"
-        else:
-            parts = f"bias² {self.bias_squared:.4g} + noise {self.noise:.4g}"
-        return (
-            f"BiasVariance(total {self.total:.4g} ± {self.total_standard_error:.2g} = variance "
-            f"{self.variance:.4g} + {parts}; {self.n_repeats} training sets)"
-        )
-
-    def frame(self) -> pd.DataFrame:
-        """Lay out the parts at each point.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for each point, a column for each entry of `at_points`.
-        """
-        import pandas as pd
-
-        return pd.DataFrame(self.at_points).rename_axis("point")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class BiasVarianceCurve:
-    """The parts of the expected squared error at each value of a parameter.
-
-    Parameters
-    ----------
-    param_name : str
-        Which parameter.
-    param_range : tuple
-        Its values.
-    decompositions : tuple of BiasVariance
-        One for each, of the same training sets.
-    """
-
-    param_name: str
-    param_range: tuple[Any, ...]
-    decompositions: tuple[BiasVariance, ...]
-
-    def __repr__(self) -> str:
-        best = int(np.argmin(self.total))
-        return (
-            f"BiasVarianceCurve({self.param_name}, {len(self.param_range)} values; least total "
-            f"{self.total[best]:.4g} at {self.param_range[best]!r})"
-        )
-
-    @property
-    def bias_squared(self) -> FloatArray | None:
-        """Squared bias at each value; None if f is not known."""
-        return self._each("bias_squared")
-
-    @property
-    def variance(self) -> FloatArray:
-        """Variance at each value."""
-        return self._each("variance")
-
-    @property
-    def noise(self) -> FloatArray | None:
-        """Noise, the same at each value; None if it is not known."""
-        return self._each("noise")
-
-    @property
-    def total(self) -> FloatArray:
-        """Expected squared error at each value."""
-        return self._each("total")
-
-    @property
-    def bias_squared_plus_noise(self) -> FloatArray:
-        """The sum of the two at each value."""
-        return self._each("bias_squared_plus_noise")
-
-    def frame(self) -> pd.DataFrame:
-        """Lay out the parts at each value.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for each value of the parameter, a column for each part that is known.
-        """
-        import pandas as pd
-
-        names = ("bias_squared", "variance", "noise", "bias_squared_plus_noise", "total")
-        columns = {name: self._each(name) for name in (*names, "total_standard_error")}
-        index = pd.Index(self.param_range, name=self.param_name)
-        return pd.DataFrame({name: v for name, v in columns.items() if v is not None}, index=index)
-
-    def _each(self, name: str) -> Any:
-        values = [getattr(decomposition, name) for decomposition in self.decompositions]
-        return None if values[0] is None else np.array(values)
 
 
 def bias_variance_decomposition(
@@ -185,7 +47,7 @@ def bias_variance_decomposition(
     Parameters
     ----------
     estimator : regressor
-        Any regressor; it is cloned for each training set and stays as it is.
+        Any regressor; it is cloned for each training set, fitted without sample weights, and stays as it is.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         Data.
     y : array-like of shape (n_samples,) or None
@@ -238,7 +100,8 @@ def bias_variance_decomposition(
     >>> weak.variance > strong.variance
     True
     """
-    if is_classifier(estimator):
+    # An estimator of the user's own may have no tags.
+    if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator):
         raise TypeError(f"estimator must be a regressor, since the error is squared; got {estimator!r}.")
     if (true_function is None) != (noise_variance is None):
         raise ValueError(
@@ -270,6 +133,8 @@ def bias_variance_decomposition(
             "X_test needs true_function: the targets there are not known otherwise. Without it the rows of X "
             "that a bootstrap sample leaves out are what the predictions are judged on."
         )
+    if y is None:
+        raise ValueError("y must be given where true_function is not, got None.")
     y = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)
     indexable(X, y)
     tasks = [(_with_new_rows, estimator, X, y, seed) for seed in seeds]
@@ -379,7 +244,7 @@ def _with_new_noise(estimator, X, f, sd, X_test, seed) -> tuple[FloatArray, Floa
     """Fit f(X) with noise drawn anew; return predictions, and the noise of new targets at the points."""
     random = np.random.RandomState(seed)
     model = _fitted(estimator, X, f + sd * random.standard_normal(f.size), random)
-    predictions = np.asarray(model.predict(X_test), dtype=np.float64).reshape(-1)
+    predictions = _predicted(model, X_test)
     return predictions, sd * random.standard_normal(predictions.size)
 
 
@@ -391,8 +256,21 @@ def _with_new_rows(estimator, X, y, seed) -> FloatArray:
     left = np.setdiff1d(np.arange(y.size), rows)
     predictions = np.full(y.size, np.nan)
     if left.size:
-        predictions[left] = np.asarray(model.predict(_take(X, left)), dtype=np.float64).reshape(-1)
+        predictions[left] = _predicted(model, _take(X, left))
     return predictions
+
+
+def _predicted(model: Any, X: Any) -> FloatArray:
+    """Predict, one finite number for each row."""
+    predictions = np.asarray(model.predict(X), dtype=np.float64)
+    n = X.shape[0] if hasattr(X, "shape") else len(X)
+    if predictions.shape not in ((n,), (n, 1)) or not np.all(np.isfinite(predictions)):
+        finite = predictions.shape in ((n,), (n, 1))
+        raise ValueError(
+            f"estimator must predict {n} finite numbers for {n} rows, got "
+            f"{'some that are not finite' if finite else f'shape {predictions.shape}'} from {model!r}."
+        )
+    return predictions.reshape(-1)
 
 
 def _take(X: Any, rows: NDArray[np.intp]) -> Any:

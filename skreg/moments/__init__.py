@@ -1,5 +1,7 @@
 """The data as far as a Gaussian likelihood sees them: sums that add, subtract and stream."""
 
+from skreg.moments.chunks import ChunkError
 from skreg.moments.moments import Moments
+from skreg.moments.readers import array_chunks, frame_chunks, parquet_chunks
 
-__all__ = ["Moments"]
+__all__ = ["ChunkError", "Moments", "array_chunks", "frame_chunks", "parquet_chunks"]

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
-from scipy.linalg import blas
 
-__all__ = ["Moments", "implicitly_centred", "row_blocks", "weighted_means"]
+from skreg.moments.accumulator import Accumulator
+from skreg.moments.chunks import Gathering, column_names
+from skreg.moments.progress import reported
+from skreg.moments.storage import read, write
+
+__all__ = ["Moments"]
 
 FloatArray = NDArray[np.float64]
 
-# Rows are visited in blocks of about this many numbers (2 MiB), which stay in cache while they are used.
-_BLOCK_SIZE = 2**18
-# Numbers multiplied at a time (half a MiB), and rows at least.
-_PRODUCT_SIZE = 2**16
-_PRODUCT_ROWS = 256
-# Sparse columns whose variance is below this part of their mean square are stored centred.
-NEARLY_FULL = 0.1
+_EPSILON = float(np.finfo(np.float64).eps)
+_FLOAT64 = np.dtype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Moments:
     """Weight, means, centred Gram matrix and cross-products of weighted rows (X, y).
 
@@ -52,6 +51,14 @@ class Moments:
         Σ sᵢ (yᵢ − ȳ)².
     centred : bool
         Whether products are about the means (a model with an intercept) or about zero.
+    x_mean_rest, y_mean_rest : ndarray, optional
+        What `x_mean` and `y_mean` round away; zeros if not given.
+    rounding : float
+        About how far an entry of the sums is off, as a part of the sums of squares of its columns.
+    feature_names : tuple of str, optional
+        Names of the columns of X.
+    dtype : numpy.dtype
+        float32 if X was, else float64: what `coef_` of a fit is cast to. The sums are float64.
 
     References
     ----------
@@ -67,6 +74,8 @@ class Moments:
     array([[14.]])
     >>> (first + rest - rest).x_mean
     array([1.])
+    >>> first + rest
+    Moments(3 rows, 1 feature, 1 target, centred)
     """
 
     total_weight: float
@@ -78,61 +87,123 @@ class Moments:
     xy: FloatArray
     yy: FloatArray
     centred: bool = True
+    x_mean_rest: FloatArray = None  # type: ignore[assignment]  # filled in below
+    y_mean_rest: FloatArray = None  # type: ignore[assignment]
+    rounding: float = _EPSILON
+    feature_names: tuple[str, ...] | None = None
+    dtype: np.dtype = _FLOAT64
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y"):
+            if getattr(self, f"{name}_mean_rest") is None:
+                object.__setattr__(self, f"{name}_mean_rest", np.zeros_like(getattr(self, f"{name}_mean")))
+
+    def __repr__(self) -> str:
+        counts = (
+            f"{count} {noun}{'' if count == 1 else 's'}"
+            for count, noun in (
+                (self.n_rows, "row"),
+                (self.n_features, "feature"),
+                (self.n_targets, "target"),
+            )
+        )
+        return f"Moments({', '.join(counts)}, {'centred' if self.centred else 'about zero'})"
 
     @classmethod
     def from_data(
-        cls, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, *, centred: bool = True
+        cls,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        centred: bool = True,
+        feature_names: Any = None,
     ) -> Moments:
         """Take the moments of rows held in memory, in float64 whatever their dtype.
 
         Parameters
         ----------
-        X : ndarray or sparse matrix of shape (n_samples, n_features)
-            Data, in any order and any real dtype.
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Data, in any order and any real dtype. That they are finite is not looked at here.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target.
-        sample_weight : ndarray of shape (n_samples,), optional
+        sample_weight : array-like of shape (n_samples,), optional
             Weights sᵢ ≥ 0; ones if not given. All zero gives the moments of no rows, which add nothing.
         centred : bool, default=True
             Whether to take products about the means.
+        feature_names : sequence of str, optional
+            Names of the columns of X; by default those of a DataFrame.
 
         Returns
         -------
         Moments
             Of the rows of positive weight.
         """
+        names = column_names(X) if feature_names is None else tuple(map(str, feature_names))
+        X = X if sparse.issparse(X) else np.asarray(X)
         y = np.asarray(y, dtype=np.float64)
         y = y[:, None] if y.ndim == 1 else y
         weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        counted = weights > 0
-        total = float(weights.sum())
-        x_mean, x_rest = np.zeros((2, X.shape[1]))
-        y_mean, y_rest = np.zeros((2, y.shape[1]))
-        if centred:
-            y_mean, y_rest = weighted_means(y, weights)
-        y_centred = (y - y_mean) - y_rest
-        weighted_y = weights[:, None] * y_centred
-        if sparse.issparse(X):
-            X, x_mean, shift = implicitly_centred(X, weights, centred=centred)
-            scaled = sparse.diags_array(np.sqrt(weights)) @ X
-            # Σ s (x − x̄)(x − x̄)ᵀ = Σ s x xᵀ − S x̄ x̄ᵀ, for columns that are no further from zero than wide.
-            gram = (scaled.T @ scaled).toarray() - total * np.outer(shift, shift)
-            xy = np.asarray(X.T @ weighted_y)  # and y is centred, so that X need not be
-        else:
-            if centred:
-                x_mean, x_rest = weighted_means(X, weights)
-            gram, xy = _products(X, x_mean, x_rest, weights, weighted_y)
-        return cls(
-            total_weight=total,
-            n_rows=int(counted.sum()),
-            log_weight_sum=float(np.log(weights[counted]).sum()),
-            x_mean=x_mean,
-            y_mean=y_mean,
-            gram=gram,
-            xy=xy,
-            yy=weights @ y_centred**2,
-            centred=centred,
-        )
+        sums = Accumulator(X.shape[1], y.shape[1], centred=centred)
+        sums.add_rows(X, y, weights)
+        dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+        return cls(**sums.sums(), feature_names=names, dtype=dtype)
+
+    @classmethod
+    def from_chunks(
+        cls,
+        chunks: Iterable[Any],
+        *,
+        centred: bool = True,
+        feature_names: Any = None,
+        callbacks: Sequence[Any] = (),
+    ) -> Moments:
+        """Take the moments of data that come in chunks, one pass, and one chunk in memory at a time.
+
+        Parameters
+        ----------
+        chunks : iterable of (X, y) or (X, y, sample_weight)
+            Of any sizes, and of the same columns and dtype: arrays, sparse matrices or DataFrames. Empty
+            ones and those without weight add nothing. `array_chunks`, `frame_chunks` and `parquet_chunks`
+            make them.
+        centred : bool, default=True
+            Whether to take products about the means, for a model with an intercept.
+        feature_names : sequence of str, optional
+            Names of the columns of X; by default those of DataFrames, and of `chunks` if it has some.
+        callbacks : sequence of callbacks, default=()
+            Told of each chunk: ``[sklearn.callback.ProgressBar()]``, or others of scikit-learn's protocol.
+
+        Returns
+        -------
+        Moments
+            Of all rows, the same to rounding whatever the chunks and their order.
+
+        Raises
+        ------
+        ChunkError
+            If a chunk cannot be read, has NaN or infinity, or is not like the first. It has the chunk's
+            number, as `chunk`, and the moments of those before it, as `moments`.
+        ValueError
+            If there is not a single row.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skreg import Moments, Ridge
+        >>> rng = np.random.default_rng(0)
+        >>> def chunks():
+        ...     for _ in range(100):  # stands for what does not fit in memory
+        ...         X = rng.standard_normal((1000, 3))
+        ...         yield X, X @ [1.0, 2.0, 3.0] + rng.standard_normal(1000)
+        >>> moments = Moments.from_chunks(chunks())
+        >>> moments
+        Moments(100000 rows, 3 features, 1 target, centred)
+        >>> Ridge(alpha=1.0).fit_moments(moments).coef_.round(1)
+        array([1., 2., 3.])
+        """
+        names = getattr(chunks, "feature_names", None) if feature_names is None else feature_names
+        gathering = Gathering(cls, centred=centred, feature_names=names)
+        return reported(lambda report: gathering.take(chunks, report), chunks, callbacks)
 
     @property
     def n_features(self) -> int:
@@ -144,52 +215,52 @@ class Moments:
         """Number of columns of y."""
         return self.y_mean.size
 
+    def astype(self, dtype: DTypeLike) -> Moments:
+        """Return the same moments, for coefficients of another dtype.
+
+        Parameters
+        ----------
+        dtype : dtype
+            float32 or float64.
+
+        Returns
+        -------
+        Moments
+            It shares the arrays, which are float64 as before.
+        """
+        if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise ValueError(f"dtype must be float32 or float64, got {dtype!r}.")
+        return replace(self, dtype=np.dtype(dtype))
+
     def __add__(self, other: Moments) -> Moments:
         if not isinstance(other, Moments):
             return NotImplemented
-        self._check_compatible(other)
-        total = self.total_weight + other.total_weight
-        share = other.total_weight / total if total > 0 else 0.0
-        between = self.total_weight * share
-        dx, dy = other.x_mean - self.x_mean, other.y_mean - self.y_mean
-        return Moments(
-            total_weight=total,
-            n_rows=self.n_rows + other.n_rows,
-            log_weight_sum=self.log_weight_sum + other.log_weight_sum,
-            x_mean=self.x_mean + share * dx,
-            y_mean=self.y_mean + share * dy,
-            gram=_add_outer_square(self.gram + other.gram, dx, between),
-            xy=self.xy + other.xy + between * np.outer(dx, dy),
-            yy=self.yy + other.yy + between * dy**2,
-            centred=self.centred,
-        )
+        self.check_compatible(other)
+        sums = Accumulator.of(self)
+        sums.add(other)
+        return replace(self, **sums.sums())
 
     def __sub__(self, other: Moments) -> Moments:
         if not isinstance(other, Moments):
             return NotImplemented
-        self._check_compatible(other)
+        self.check_compatible(other)
         if other.n_rows >= self.n_rows or other.total_weight >= self.total_weight:
             raise ValueError(
                 f"Cannot subtract moments of {other.n_rows} rows of weight {other.total_weight:g} from "
                 f"{self.n_rows} rows of weight {self.total_weight:g}: some rows must be left."
             )
-        total = self.total_weight - other.total_weight
-        share = other.total_weight / total
-        dx, dy = self.x_mean - other.x_mean, self.y_mean - other.y_mean
-        between = self.total_weight * share  # about the mean of the rows left
-        return Moments(
-            total_weight=total,
-            n_rows=self.n_rows - other.n_rows,
-            log_weight_sum=self.log_weight_sum - other.log_weight_sum,
-            x_mean=self.x_mean + share * dx,
-            y_mean=self.y_mean + share * dy,
-            gram=_add_outer_square(self.gram - other.gram, dx, -between),
-            xy=self.xy - other.xy - between * np.outer(dx, dy),
-            yy=self.yy - other.yy - between * dy**2,
-            centred=self.centred,
-        )
+        sums = Accumulator.of(self)
+        sums.subtract(other)
+        return replace(self, **sums.sums())
 
-    def _check_compatible(self, other: Moments) -> None:
+    def check_compatible(self, other: Moments) -> None:
+        """Raise a ValueError unless these moments and others may be of one data set.
+
+        Parameters
+        ----------
+        other : Moments
+            Those of other rows.
+        """
         mine = (self.n_features, self.n_targets, self.centred)
         theirs = (other.n_features, other.n_targets, other.centred)
         if mine != theirs:
@@ -197,117 +268,50 @@ class Moments:
                 "Moments combine only if they have the same features, targets and centring; got "
                 f"(n_features, n_targets, centred) = {mine} and {theirs}."
             )
+        if self.feature_names != other.feature_names:
+            raise ValueError(
+                "Moments combine only if they have the same feature names in the same order; got "
+                f"{_shown(self.feature_names)} and {_shown(other.feature_names)}."
+            )
+        if self.dtype != other.dtype:
+            raise ValueError(
+                f"Moments combine only if their X had the same dtype; got {self.dtype} and {other.dtype}: "
+                "moments.astype(numpy.float64) would do."
+            )
+
+    def save(self, file: Any) -> None:
+        """Write to a file of NumPy's, to be read by `load` on any machine.
+
+        Parameters
+        ----------
+        file : str, path or binary file object
+            As for `numpy.savez`, which appends ``.npz`` to a name without it.
+        """
+        write(file, {item.name: getattr(self, item.name) for item in fields(self)})
+
+    @classmethod
+    def load(cls, file: Any) -> Moments:
+        """Read what `save` has written; nothing in the file is executed (no pickle).
+
+        Parameters
+        ----------
+        file : str, path or binary file object
+            Of format ``.npz``.
+
+        Returns
+        -------
+        Moments
+            With the same bits.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one that `save` wrote, saying what is wrong.
+        """
+        return cls(**read(file))
 
 
-def _add_outer_square(gram: FloatArray, d: FloatArray, weight: float) -> FloatArray:
-    """Add weight·ddᵀ to `gram` in place, by blocks, exactly symmetric."""
-    if np.any(d):
-        scaled = np.sqrt(abs(weight)) * d
-        signed = np.sign(weight) * scaled
-        for rows in row_blocks(d.size, d.size):
-            gram[rows] += np.outer(signed[rows], scaled)
-    return gram
-
-
-def _mirror(gram: FloatArray) -> None:
-    """Copy the lower triangle of `gram` over its upper one, by blocks."""
-    for start in range(0, len(gram), _PRODUCT_ROWS):
-        rows, after = slice(start, start + _PRODUCT_ROWS), slice(start + _PRODUCT_ROWS, None)
-        gram[rows, after] = gram[after, rows].T
-        corner = gram[rows, rows]
-        corner[...] = np.tril(corner) + np.tril(corner, -1).T
-
-
-def _products(
-    X: NDArray[Any], mean: FloatArray, rest: FloatArray, weights: FloatArray, weighted_y: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Compute Σ s (x − x̄)(x − x̄)ᵀ and Σ s (x − x̄)(y − ȳ)ᵀ in one pass, the mean given in two parts."""
-    n, p = X.shape
-    gram = np.zeros((p, p))
-    xy = np.zeros((p, weighted_y.shape[1]))
-    root = None if np.all(weights == 1.0) else np.sqrt(weights)[:, None]
-    has_rest = np.any(rest)
-    # Few rows at a time would read and write the whole Gram matrix too often.
-    step = max(_PRODUCT_ROWS, _PRODUCT_SIZE // max(1, p))
-    for start in range(0, n, step):
-        rows = slice(start, min(start + step, n))
-        block = np.subtract(X[rows], mean, dtype=np.float64)
-        if has_rest:
-            block -= rest
-        xy += block.T @ weighted_y[rows]
-        if root is not None:
-            block *= root[rows]
-        by_columns = block.flags.f_contiguous
-        # Half the work: the upper triangle of BLAS's matrix of columns is the lower one of rows.
-        a = block if by_columns else block.T
-        blas.dsyrk(1.0, a, trans=by_columns, beta=1.0, c=gram.T, overwrite_c=True)
-    _mirror(gram)
-    return gram, xy
-
-
-def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
-    """Cut the rows into slices of a size that stays in cache."""
-    step = max(1, _BLOCK_SIZE // max(1, n_features))
-    for start in range(0, n_samples, step):
-        yield slice(start, min(start + step, n_samples))
-
-
-def weighted_means(X: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weighted column means in two parts, the nearest float64 and what it rounds away; zeros without weight.
-
-    The sum of the parts is accurate to the rounding of X's spread, not of its size: a second pass averages
-    what the first left over. A constant column has exactly its value as its mean, and no second part.
-    """
-    total = float(weights.sum())
-    if total == 0:
-        return np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    share = weights / total
-    first, left_over = np.zeros((2, X.shape[1]))
-    for rows in row_blocks(*X.shape):
-        first += share[rows] @ X[rows]
-    for rows in row_blocks(*X.shape):
-        left_over += share[rows] @ (X[rows] - first)
-    mean = first + left_over
-    rest = left_over - (mean - first)
-    # What is within the rounding of the second pass itself means nothing; for a constant column it is zero.
-    rest[np.abs(rest) <= 4.0 * len(weights) * np.finfo(np.float64).eps * np.abs(left_over)] = 0.0
-    return mean, rest
-
-
-def implicitly_centred(
-    X: Any, weights: FloatArray, *, centred: bool
-) -> tuple[sparse.csc_array, FloatArray, FloatArray]:
-    """Write the centring of a sparse matrix as X − 1x̄ᵀ = stored − 1 shiftᵀ, so that it stays sparse.
-
-    A share f of zeros keeps a column's variance above f of its mean square. So a column far from zero beside
-    its spread, which would lose digits to an implicit shift, is nearly full, and is stored centred.
-
-    Returns
-    -------
-    stored : CSC array of shape (n_samples, n_features), float64
-        In canonical format; it may share memory with X.
-    mean, shift : ndarray of shape (n_features,)
-        x̄, and the part of it that is left implicit; zeros if not `centred`.
-    """
-    stored = sparse.csc_array(X, dtype=np.float64)
-    if not stored.has_canonical_format:
-        stored = stored.copy()  # the caller's arrays stay as they are
-        stored.sum_duplicates()
-    mean = np.zeros(X.shape[1])
-    total = float(weights.sum())
-    if not centred or total == 0:
-        return stored, mean, mean
-    mean = stored.T @ weights / total
-    mean_square = stored.power(2).T @ weights / total
-    full = np.flatnonzero(mean_square - mean**2 < NEARLY_FULL * mean_square)
-    shift = mean.copy()
-    if full.size:
-        columns = stored[:, full].toarray()
-        mean[full], rest = weighted_means(columns, weights)
-        shift[full] = 0.0
-        columns -= mean[full]
-        columns -= rest
-        others = np.setdiff1d(np.arange(mean.size), full)
-        order = np.argsort(np.concatenate([others, full]))
-        stored = sparse.hstack([stored[:, others], sparse.csc_array(columns)], format="csc")[:, order]
-    return stored, mean, shift
+def _shown(names: tuple[str, ...] | None) -> str:
+    if names is None:
+        return "no names"
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

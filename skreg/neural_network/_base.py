@@ -15,21 +15,21 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.inference import Predictor
 from skreg.neural_network.lbfgs import minimize_lbfgs
-from skreg.neural_network.network import Network, initialize
+from skreg.neural_network.network import Network, initialize, packed
 from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
-from skreg.neural_network.out_of_bag import bootstrap_counts, online_counts, out_of_bag_mean
-from skreg.neural_network.parameters import check_parameters, dropout_rates, is_flag, layer_sizes
-from skreg.neural_network.scaling import Scaling, rebase, rebase_outputs
+from skreg.neural_network.out_of_bag import JudgedOutOfBag, bootstrap_counts, online_counts
+from skreg.neural_network.parameters import check_parameters, dropout_rates, layer_sizes
+from skreg.neural_network.progress import EpochReport
+from skreg.neural_network.scaling import Scaling, gradient_factors, rebase, rebase_outputs
 from skreg.neural_network.splits import validation_split
 from skreg.neural_network.targets import Targets
-from skreg.neural_network.training import Rows, Trainer
+from skreg.neural_network.training import Rows, Trainer, group_slices
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 
@@ -41,11 +41,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _INITIAL, _BOOTSTRAP, _TRAINING, _MASKS, _SPLIT = range(5)
 
 
-class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """K multilayer perceptrons trained as one: what does not depend on the kind of y."""
 
     _y_numeric = False
-    _default_scoring = "accuracy"
 
     @abstractmethod
     def _check_y(self, y, *, partial: bool, classes=None) -> None:
@@ -67,7 +66,9 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Training data. float32 is trained on in float32, in about half the time; all else in float64.
+            Training data. They are standardised in their own precision; `adamw` and `sgd` then train in
+            float32, `lbfgs` in that of the data. Weights and predictions have the dtype of the data. Sparse X
+            stays sparse, and minibatches of it are dense: there is no gain of time from the zeros.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : array-like of shape (n_samples,), optional
@@ -105,6 +106,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         X, y = self._validate(X, y, partial=False)
         weight = self._weights(sample_weight, X, y, partial=False)
         targets = self._targets(y)
+        self._refuse_unrepresentable(X, targets)
         if not continuing:
             self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             self._n_calls = 0
@@ -114,11 +116,12 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         if not continuing:
             self._learn_scaling(X, targets, weight)
         network = self._start(X, targets, continuing)
+        honest = self._leaves_out_the_same(X, targets, weight, continuing)
         counts = np.zeros((self.n_estimators, X.shape[0]), dtype=np.int64)
         counts[:, training] = (
             bootstrap_counts(len(training), self._generators(_BOOTSTRAP)) if self.bootstrap else 1
         )
-        rows = self._rows(X, targets, weight, counts, training)
+        rows = self._rows(network.dtype, X, targets, weight, counts, training)
         context = self._init_callback_context(max_subtasks=0 if self.solver == "lbfgs" else self.max_iter)
         context.call_on_fit_task_begin(estimator=self, **given)
         if self.solver == "lbfgs":
@@ -127,8 +130,12 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             self._run(network, rows, training, validation, targets, weight, context)
         self._optimizers = None  # those of partial_fit
         self._n_calls += 1
-        self._set_network(network)
-        self._out_of_bag(X, y, targets, weight, counts)
+        self._set_network(network.astype(X.dtype))
+        self._forget_out_of_bag()
+        if honest and self.bootstrap:
+            self._calibrate(X, targets, weight, counts)
+        if self._wants_out_of_bag:
+            self._out_of_bag(X, y, targets, weight, counts)
         context.call_on_fit_task_end(estimator=self, **given, reconstruction_attributes={})
         return self
 
@@ -138,26 +145,26 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         X, y = self._validate(X, y, partial=True, classes=classes)
         weight = self._weights(sample_weight, X, y, partial=True)
         targets = self._targets(y)
+        self._refuse_unrepresentable(X, targets)
         if first:
             self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             self._n_calls, self._optimizers = 0, None
             self._learn_scaling(X, targets, weight)
             self.loss_curve_, self.validation_loss_curve_, self.n_iter_ = [], None, 0
         network = self._start(X, targets, continuing=not first)
-        if not first:
-            self._update_scaling(network, X, targets, weight)
+        factors = None if first else self._update_scaling(network, X, targets, weight)
         training = np.flatnonzero(weight > 0)
         counts = np.ones((self.n_estimators, X.shape[0]), dtype=np.int64)
         if self.bootstrap:
             counts = online_counts(X.shape[0], self._generators(_BOOTSTRAP, self._n_calls))
-        rows = self._rows(X, targets, weight, counts, training)
+        rows = self._rows(network.dtype, X, targets, weight, counts, training)
         trainer = Trainer(
             network,
             self._dropout(),
             partial(self._make_optimizer, network.dtype),
             self._batch_rows(len(training)),
             [self._seed, _TRAINING, self._n_calls],
-            self._continued_optimizers(network.dtype),
+            self._continued_optimizers(network.dtype, factors),
         )
         outcome = trainer.run(
             rows,
@@ -175,7 +182,8 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         self.loss_curve_ = [*self.loss_curve_, *outcome.losses]
         self.n_iter_ += 1
         self._forget_out_of_bag()  # of rows, and networks, that were
-        self._set_network(network)
+        self._left_out_of = None
+        self._set_network(network.astype(X.dtype))
         return self
 
     def _run(self, network, rows, training, validation, targets, weight, context) -> None:
@@ -190,7 +198,9 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         schedule = SCHEDULES[self.schedule]
         judge = None
         if validation is not None:
-            judge = partial(self._judge, targets, weight, validation)
+            # In the units that the networks are trained in, as the loss curve is.
+            judged = targets.take(validation).scaled(self._target_scaling)
+            judge = partial(judged.loss, weight=weight[validation])
         outcome = trainer.run(
             rows,
             training,
@@ -202,7 +212,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             patience=self.n_iter_no_change if self.early_stopping else None,
             tol=self.tol,
             hopeless=self._hopeless_loss(targets, weight),
-            report=_Report(self, context),
+            report=EpochReport(self, context),
         )
         if outcome.diverged:
             self._warn_of_divergence(outcome)
@@ -244,7 +254,7 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             stacklevel=6,
         )
 
-    def _continued_optimizers(self, dtype) -> list[AdamW | SGD] | None:
+    def _continued_optimizers(self, dtype, factors: Network | None) -> list[AdamW | SGD] | None:
         """Copy the last partial_fit's optimisers, with the parameters of now; a new solver starts anew."""
         fresh = self._make_optimizer(dtype, 0)
         # Copies: a call that fails leaves the earlier ones as they were.
@@ -253,6 +263,10 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
             return None
         for optimizer in continued:
             optimizer.take_settings(fresh)
+        if factors is not None:
+            groups = group_slices(factors.n_members, factors.layer_units)
+            for optimizer, which in zip(continued, groups, strict=True):
+                optimizer.rescale(packed(factors.members(which))[1])
         return continued
 
     def _make_optimizer(self, dtype, n_parameters: int) -> AdamW | SGD:
@@ -307,29 +321,69 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
         identity = Scaling.identity
         kind = "auto" if self.standardize == "auto" else "columns"
         self._input_scaling = Scaling.of(X, weight, kind) if self.standardize else identity(X.shape[1])
+        self._refuse_overflow("X", self._input_scaling)
         self._target_scaling = None
         if targets.output == "identity":
             n_outputs = targets.outputs.shape[1]
             self._target_scaling = (
                 Scaling.of(targets.outputs, weight) if self.standardize else identity(n_outputs)
             )
+            self._refuse_overflow("y", self._target_scaling)
 
-    def _update_scaling(self, network, X, targets, weight) -> None:
-        """Take new rows into the means and deviations, and leave what the network computes as it was."""
-        if not self.standardize:
+    @staticmethod
+    def _refuse_overflow(name: str, scaling: Scaling) -> None:
+        """Raise an error if the squares of a column are infinite."""
+        if not np.all(np.isfinite(scaling.variance)):
+            raise ValueError(
+                f"{name} has numbers whose squares are infinite (above about 1e154): they cannot be "
+                f"standardised. Divide {name} by its largest absolute value."
+            )
+
+    def _refuse_unrepresentable(self, X, targets: Targets) -> None:
+        """Raise an error if numbers are too large for the dtypes of prediction and of training."""
+        y = targets.outputs if targets.output == "identity" else np.zeros(1)
+        largest_y, end = float(np.abs(y).max()), float(np.finfo(X.dtype).max)
+        if largest_y > 1e-3 * end:
+            raise ValueError(
+                f"y reaches {largest_y:.3g}, and predictions have the dtype of X, {X.dtype}, which ends at "
+                f"{end:.3g}. {'Pass X in float64, or divide' if X.dtype == np.float32 else 'Divide'} y by "
+                "its largest absolute value."
+            )
+        if self.standardize or self.solver == "lbfgs":
             return
+        end = float(np.finfo(np.float32).max)
+        numbers = X.data if sparse.issparse(X) else X
+        largest_x = max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0)))
+        for name, largest, limit in (("X", largest_x, end), ("y", largest_y, end**0.5)):
+            if largest > limit:
+                raise ValueError(
+                    f"{name} reaches {largest:.3g}, and solver={self.solver!r} with standardize=False trains "
+                    f"on it in float32, where {limit:.3g} is the end. Use standardize=True, or "
+                    "solver='lbfgs'."
+                )
+
+    def _update_scaling(self, network, X, targets, weight) -> Network | None:
+        """Take new rows into the means and deviations, and leave what the network computes as it was.
+
+        Returns how many times what it was each parameter's gradient is now.
+        """
+        if not self.standardize:
+            return None
         old, old_targets = self._input_scaling, self._target_scaling
         self._input_scaling = old.joined(Scaling.of(X, weight))
         rebase(network, old, self._input_scaling)
         if old_targets is not None:
             self._target_scaling = old_targets.joined(Scaling.of(targets.outputs, weight))
             rebase_outputs(network, old_targets, self._target_scaling)
+        return gradient_factors(network, old, self._input_scaling, old_targets, self._target_scaling)
 
     def _start(self, X, targets: Targets, continuing: bool) -> Network:
-        """Draw the networks to train, or copy the present ones."""
+        """Draw the networks to train, or copy the present ones, in the dtype of training."""
+        # Minibatches are noisier than single precision, and it takes half the time; L-BFGS goes to the end.
+        dtype = X.dtype if self.solver == "lbfgs" else np.dtype(np.float32)
         units = [X.shape[1], *layer_sizes(self.hidden_layer_sizes), targets.outputs.shape[1]]
         if not continuing:
-            return initialize(units, self.activation, targets.output, self._generators(_INITIAL), X.dtype)
+            return initialize(units, self.activation, targets.output, self._generators(_INITIAL), dtype)
         present = self._network
         wanted = (self.n_estimators, units, self.activation, targets.output)
         if wanted != (present.n_members, present.layer_units, present.activation, present.output):
@@ -341,38 +395,22 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
                 f"{tuple(units[1:-1])}, "
                 f"{wanted[2]!r} and {units[-1]}. Set them back, or fit a clone."
             )
-        return present.copy()
+        return present.astype(dtype)
 
-    def _rows(self, X, targets: Targets, weight: Array, counts: Array, training: Array) -> Rows:
+    def _rows(self, dtype, X, targets: Targets, weight: Array, counts: Array, training: Array) -> Rows:
         """Lay out the data for training; weights have mean 1 over the rows trained on, before the counts."""
-        dtype = X.dtype
         normalised = weight / weight[training].mean()
         target = np.zeros((0, X.shape[0]), dtype)
         if targets.output == "logistic":
             target = np.ascontiguousarray(targets.outputs.T, dtype=dtype)
         elif targets.output == "identity":
-            scaling = self._target_scaling
-            target = np.ascontiguousarray(((targets.outputs - scaling.mean) / scaling.scale).T, dtype=dtype)
-        mean, inverse_scale = self._input_transform(dtype)
+            target = np.ascontiguousarray(targets.scaled(self._target_scaling).outputs.T, dtype=dtype)
+        mean, inverse_scale = self._input_transform(X.dtype)
         return Rows(X, mean, inverse_scale, targets.labels, target, (counts * normalised).astype(dtype))
-
-    def _judge(self, targets, weight, which, outputs) -> float:
-        if self._target_scaling is not None:
-            # In the units that the networks are trained in, as the loss curve is.
-            scaling = self._target_scaling
-            scaled = Targets(
-                targets.labels,
-                (targets.outputs - scaling.mean) / scaling.scale,
-                targets.strata,
-                targets.output,
-            )
-            return scaled.loss(outputs, weight, which)
-        return targets.loss(outputs, weight, which)
 
     def _hopeless_loss(self, targets: Targets, weight: Array) -> float:
         """Return a loss that training does not end with unless it diverged: well above a constant's."""
-        scale = 1.0 if self._target_scaling is None else self._target_scaling.scale
-        scaled = Targets(targets.labels, targets.outputs / scale, targets.strata, targets.output)
+        scaled = targets.scaled(self._target_scaling)
         return 2.0 * scaled.null_loss(weight) + 0.1 * targets.outputs.shape[1]
 
     def _batch_rows(self, n: int) -> int:
@@ -403,72 +441,13 @@ class BaggedDropoutMLP(Predictor, CallbackSupportMixin, BaseEstimator, metaclass
 
     # ------------------------------------------------------------------ out of bag
 
-    @property
-    def _wants_out_of_bag(self) -> bool:
-        return self._scorer() is not None
-
-    def _scorer(self) -> Any:
-        """Return the scorer of out-of-bag predictions, or None if they are not to be scored."""
-        scoring = self.oob_score
-        if is_flag(scoring):
-            if not scoring:
-                return None
-            scoring = self._default_scoring
-        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-        if not callable(scorer):
-            raise ValueError(
-                "oob_score must be True, False, the name of a scorer, or a scorer of (estimator, X, y), "
-                f"got {self.oob_score!r}."
-            )
-        return scorer
-
-    def _forget_out_of_bag(self) -> None:
-        for name in ("oob_score_", "oob_decision_function_", "oob_prediction_", "oob_rows_"):
-            vars(self).pop(name, None)
-
-    def _out_of_bag(self, X, y, targets: Targets, weight: Array, counts: Array) -> None:
-        """Predict every row by the members that did not train on it, and score that."""
-        self._forget_out_of_bag()
-        if not self._wants_out_of_bag:
-            return
-        mean = np.empty(targets.outputs.shape, self._network.dtype)
-        known = np.empty(X.shape[0], dtype=bool)
-        for rows, chunk in self._chunks(X):
-            outputs = self._unscaled(self._network.outputs(chunk))
-            mean[rows], known[rows] = out_of_bag_mean(outputs, counts[:, rows])
-        # What is known without looking at the row stands where no member can say more.
-        mean[~known] = (weight / weight.sum()) @ targets.outputs
-        self.oob_rows_ = known
-        self._take_out_of_bag(mean, known, targets, weight)
-        scorer = self._scorer()
-        if scorer is None:
-            return
-        which = known & (weight > 0)
-        if not which.any():
-            raise ValueError(
-                f"No row was left out of any bootstrap sample with n_estimators={self.n_estimators} and "
-                f"{X.shape[0]} rows: oob_score has nothing to score. Use more members, or oob_score=False."
-            )
-        self.oob_score_ = float(scorer(self._predicted_already(which), X[np.flatnonzero(which)], y[which]))
+    def _calibrate(self, X, targets: Targets, weight: Array, counts: Array) -> None:
+        """Fit a temperature to rows that members left out; a regressor has none."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-class _Report:
-    """Tells scikit-learn's callbacks of every epoch."""
-
-    def __init__(self, estimator, context) -> None:
-        self._estimator, self._context = estimator, context
-
-    def begin(self) -> None:
-        self._epoch = self._context.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(estimator=self._estimator)
-
-    def end(self) -> bool:
-        return self._epoch.call_on_fit_task_end(estimator=self._estimator)
 
 
 @contextmanager
@@ -484,8 +463,11 @@ def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 
 
 def _with_short_indices(X):
-    """Give a CSR matrix the indices that the kernels read, 32 bits wide."""
+    """Give a CSR matrix what the kernels read: indices 32 bits wide, every entry once."""
     if X.nnz > np.iinfo(np.int32).max:
         raise ValueError(f"X has {X.nnz} entries; sparse X may have at most {np.iinfo(np.int32).max}.")
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     indices, indptr = X.indices.astype(np.int32, copy=False), X.indptr.astype(np.int32, copy=False)
     return type(X)((X.data, indices, indptr), shape=X.shape)

@@ -7,19 +7,22 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg.neural_network._base import BaggedDropoutMLP, unchanged_on_failure
+from skreg.neural_network.class_weights import weights_of_labels, weights_of_rows
 from skreg.neural_network.export import export_member
-from skreg.neural_network.out_of_bag import fit_temperature, temper
 from skreg.neural_network.parameters import check_option
 from skreg.neural_network.targets import Targets
+from skreg.neural_network.temperature import fit_temperature, temper
 from skreg.neural_network.uncertainty import PredictiveUncertainty, entropy
 from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BaggedDropoutMLPClassifier"]
+
+_CALIBRATION_ROWS = 2**14  # one number needs no more
 
 
 class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
@@ -93,8 +96,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
     oob_score : bool, str or callable, default=False
         Whether to predict every row by the networks that did not train on it, and the scorer to judge that
         by: accuracy for True, a name known to `sklearn.metrics.get_scorer`, or a scorer.
-    calibrate : {"oob"} or None, default=None
-        Whether to fit a temperature for the probabilities on the out-of-bag ones.
+    calibrate : {"auto", "oob"} or None, default="auto"
+        Whether to fit a temperature for the probabilities on the out-of-bag ones, under a prior that keeps it
+        near 1 where rows are few; "auto" does wherever there are any. `partial_fit` leaves it at 1.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, bootstrap samples, dropout and the order of rows. A seed fixes the networks,
         whatever `n_jobs`, and what `inference="monte_carlo"` predicts.
@@ -181,7 +185,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         class_weight=None,
         warm_start=False,
         oob_score=False,
-        calibrate=None,
+        calibrate="auto",
         random_state=None,
         n_jobs=None,
     ):
@@ -249,11 +253,11 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
 
     def _check_parameters(self):
         super()._check_parameters()
-        check_option("calibrate", self.calibrate, (None, "oob"))
+        check_option("calibrate", self.calibrate, ("auto", "oob", None))
 
     @property
     def _wants_out_of_bag(self):
-        return super()._wants_out_of_bag or self.calibrate is not None
+        return super()._wants_out_of_bag or self.calibrate == "oob"
 
     def _check_y(self, y, *, partial, classes=None):
         check_classification_targets(y)
@@ -266,6 +270,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         multilabel = kind == "multilabel-indicator"
         if not multilabel:
             found = np.unique(column_or_1d(y, warn=True))
+        elif np.setdiff1d(y.data if sparse.issparse(y) else y, [0, 1]).size:
+            values = np.unique(y.data if sparse.issparse(y) else y).tolist()
+            raise ValueError(f"y of several labels must be 0 where a label is absent and 1, got {values}.")
         if hasattr(self, "_network") and (partial or self.warm_start):
             if multilabel != self._multilabel or (multilabel and y.shape[1] != len(self.classes_)):
                 raise ValueError("y is not of the kind that the networks were trained on.")
@@ -296,7 +303,9 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
                 )
             found = classes
         if len(found) < 2:
-            raise ValueError(f"y has one class, {found[0]!r}; a classifier needs two classes or more.")
+            raise ValueError(
+                f"y has one class, {found.tolist()[0]!r}; a classifier needs two classes or more."
+            )
         self.classes_ = found
 
     def _targets(self, y):
@@ -312,7 +321,7 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
 
     def _refuse_one_class(self, targets, weighted):
         if not self._multilabel and len(np.unique(targets.strata[weighted])) < 2:
-            only = self.classes_[targets.strata[weighted[0]]]
+            only = self.classes_.tolist()[targets.strata[weighted[0]]]
             raise ValueError(
                 f"The rows with positive weight have one class, {only!r}; a classifier needs two or more."
             )
@@ -323,52 +332,30 @@ class BaggedDropoutMLPClassifier(ClassifierMixin, BaggedDropoutMLP):
         if partial and isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight={self.class_weight!r} asks for the frequencies of the classes, which "
-                "partial_fit "
-                "does not know: pass a dict, such as sklearn.utils.class_weight.compute_class_weight gives."
+                "partial_fit does not know: pass a dict, such as "
+                "sklearn.utils.class_weight.compute_class_weight gives."
             )
-        if not self._multilabel:
-            return self._weights_of(self.class_weight, column_or_1d(y), self.classes_, sample_weight)
-        columns = (y.toarray() if sparse.issparse(y) else np.asarray(y)).T
-        of_each = self.class_weight
-        if isinstance(of_each, str):
-            of_each = [of_each] * len(columns)
-        if not isinstance(of_each, list) or len(of_each) != len(columns):
-            raise ValueError(
-                f"class_weight must be None, 'balanced' or a list of {len(columns)} dicts, one a label, got "
-                f"{self.class_weight!r}."
-            )
-        weights = [
-            self._weights_of(one, column, np.unique(column), sample_weight)
-            for one, column in zip(of_each, columns, strict=True)
-        ]
-        return np.prod(weights, axis=0)
-
-    @staticmethod
-    def _weights_of(class_weight, y, classes, sample_weight):
-        if isinstance(class_weight, str):
-            # Classes without weight have no frequency to balance.
-            weighted = sample_weight > 0
-            classes = np.unique(y[weighted])
-            of_class = compute_class_weight(
-                class_weight, classes=classes, y=y[weighted], sample_weight=sample_weight[weighted]
-            )
-        else:
-            of_class = compute_class_weight(class_weight, classes=classes, y=y)
-        # Of rows of the others, which weigh nothing, any will do.
-        return of_class[np.minimum(np.searchsorted(classes, y), len(classes) - 1)]
+        if self._multilabel:
+            return weights_of_labels(self.class_weight, y, sample_weight)
+        return weights_of_rows(self.class_weight, column_or_1d(y), self.classes_, sample_weight)
 
     def _set_network(self, network):
         super()._set_network(network)
         self.temperature_ = 1.0
 
-    def _take_out_of_bag(self, mean, known, targets, weight):
-        if self.calibrate == "oob" and known.any():
-            which = known & (weight > 0)
+    def _calibrate(self, X, targets, weight, counts):
+        if self.calibrate is None:
+            return
+        rows = np.flatnonzero((counts == 0).any(axis=0) & (weight > 0))
+        if rows.size:
+            rows = rows[:: -(-rows.size // _CALIBRATION_ROWS)]
+            outputs = self._over_chunks(X[rows], self._network.outputs, axis=1)
             self.temperature_ = fit_temperature(
-                mean[which], targets.outputs[which], weight[which], targets.output
+                outputs, counts[:, rows], targets.outputs[rows], weight[rows], targets.output
             )
-            mean = temper(mean, self.temperature_, targets.output)
-        self.oob_decision_function_ = self._public(mean)
+
+    def _take_out_of_bag(self, mean, targets):
+        self.oob_decision_function_ = self._public(temper(mean, self.temperature_, targets.output))
 
     def _predicted_already(self, which):
         return _ClassesOutOfBag(self, self.oob_decision_function_[which])

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from skreg.neural_network.network import Network
 
-__all__ = ["Dropout", "draw_masks", "thinned"]
+__all__ = ["Dropout", "Signal", "draw_masks", "signal", "thinned"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -61,6 +62,63 @@ def _threshold(rate: float) -> tuple[int, float]:
         return 0, 1.0
     threshold = min(max(round(256 * rate), 1), 255)
     return threshold, 256 / (256 - threshold)
+
+
+class Signal(NamedTuple):
+    """What the sum of a layer's values is under dropout: means and standard deviations over the masks.
+
+    Parameters
+    ----------
+    plain_mean, plain_sd : float
+        Where kept values are left as they are.
+    inverted_mean, inverted_sd : float
+        Where they are divided by the keep rate: the mean is then the sum without dropout.
+    """
+
+    plain_mean: float
+    plain_sd: float
+    inverted_mean: float
+    inverted_sd: float
+
+
+def signal(values: ArrayLike, rate: float) -> Signal:
+    """Compute what reaches the next layer, on average and give or take, of values that are summed there.
+
+    With keep rate q, Σ mⱼvⱼ has mean q Σ vⱼ and variance q(1−q) Σ vⱼ²; inverted dropout divides both by q.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_units,)
+        Activations times their weights.
+    rate : float
+        Probability in [0, 1) of dropping each.
+
+    Returns
+    -------
+    Signal
+        The two means and standard deviations.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not in [0, 1).
+
+    References
+    ----------
+    Srivastava, N. et al. (2014). Dropout: a simple way to prevent neural networks from overfitting, JMLR 15,
+    1929-1958, Section 10.
+
+    Examples
+    --------
+    >>> signal([1.0] * 100, rate=0.5)
+    Signal(plain_mean=50.0, plain_sd=5.0, inverted_mean=100.0, inverted_sd=10.0)
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate must be in [0, 1), got {rate!r}.")
+    v = np.asarray(values, dtype=np.float64)
+    keep = 1.0 - rate
+    total, spread = float(v.sum()), float(np.sqrt(keep * rate * (v @ v)))
+    return Signal(keep * total, spread, total, spread / keep)
 
 
 def draw_masks(

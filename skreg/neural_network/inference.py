@@ -48,6 +48,26 @@ class Predictor(metaclass=ABCMeta):
         X = self._validate_new(X)
         return self._public(self._unscaled(self._over_chunks(X, self._network.outputs, axis=1)))
 
+    def kept_units(self, n_masks=1):
+        """Say which units the thinned networks of Monte Carlo inference keep.
+
+        Parameters
+        ----------
+        n_masks : int, default=1
+            How many masks of each member: the first of those that inference averages over.
+
+        Returns
+        -------
+        list of ndarray of shape (n_masks, n_estimators, units), bool
+            For the inputs and each hidden layer.
+        """
+        check_is_fitted(self, "_network")
+        check_integer("n_masks", n_masks, 1)
+        generator = self._mask_generator()
+        units, k = self._network.layer_units, self._network.n_members
+        masks = [draw_masks(self._fitted_dropout, units, k, generator) for _ in range(n_masks)]
+        return [np.stack(layer) > 0 for layer in zip(*masks, strict=True)]
+
     @property
     def coefs_(self) -> list[Array]:
         """Weights of each layer for inputs as given, of shape (n_estimators, n_in, n_out)."""

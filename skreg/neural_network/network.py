@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels.losses import logistic_loss, shift_logits, softmax_loss, squared_loss
+from skreg.neural_network._kernels.minibatch import fill_bytes
+from skreg.neural_network._kernels.passes import backward, forward
 from skreg.neural_network.dropout import Dropout
 
 __all__ = ["ACTIVATIONS", "Batch", "Network", "Workspace", "initialize", "output_function", "packed"]
@@ -76,11 +78,11 @@ class Network:
             self.output,
         )
 
-    def copy(self) -> Network:
-        """Copy every parameter."""
+    def astype(self, dtype: np.dtype[Any] | type) -> Network:
+        """Copy every parameter, in another dtype."""
         return Network(
-            [coef.copy() for coef in self.coefs],
-            [intercept.copy() for intercept in self.intercepts],
+            [coef.astype(dtype) for coef in self.coefs],
+            [intercept.astype(dtype) for intercept in self.intercepts],
             self.activation,
             self.output,
         )
@@ -221,8 +223,8 @@ class Workspace:
         """Fill the activations from the batch's inputs; hidden units are dropped where there is `noise`."""
         dropping = noise is not None and self.dropout.drops_hidden
         if dropping:
-            _kernels.fill_bytes(noise, batch.noise[: batch.n_hidden * batch.n_dealt])
-        _kernels.forward(
+            fill_bytes(noise, batch.noise[: batch.n_hidden * batch.n_dealt])
+        forward(
             self._units,
             batch.starts,
             batch.is_shared,
@@ -239,17 +241,17 @@ class Workspace:
         """Add the weighted losses to `loss`, and turn `batch.z` into their derivative."""
         if self.network.output == "softmax":
             z, dealt = batch.z, (batch.starts, batch.labels, batch.weight, batch.scratch, self.loss)
-            _kernels.shift_logits(z, *dealt)
+            shift_logits(z, *dealt)
             np.exp(z, out=z)  # NumPy's is vectorised, C's is not
-            _kernels.softmax_loss(z, *dealt)
+            softmax_loss(z, *dealt)
         elif self.network.output == "logistic":
-            _kernels.logistic_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
+            logistic_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
         else:
-            _kernels.squared_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
+            squared_loss(batch.z, batch.starts, batch.target, batch.weight, self.loss)
 
     def backward(self, batch: Batch, *, dropped: bool) -> None:
         """Fill `gradient` from the derivative in `batch.z`; `dropped` if the forward pass had dropout."""
-        _kernels.backward(
+        backward(
             self._units,
             batch.starts,
             batch.is_shared,

@@ -3,9 +3,9 @@
 What a step takes off the weights beside the gradient of the loss are two penalties of `skreg.penalties`:
 
 - `coupled`, whose gradient λ₂w joins that of the loss (`l2`): Adam then divides it by the gradient's size;
-- `decoupled`, whose training face is applied after the step: w ← (1 − ηλ₂)w is `gradient_step` (weight decay,
-  Loshchilov and Hutter 2019), and L1 is the proximal step, `prox`: soft thresholding by ηλ₁, with exact
-  zeros.
+- `decoupled`, whose training face is applied after the step: w ← (1 − ηλ₂)₊ w is `gradient_step` (weight
+  decay, Loshchilov and Hutter 2019), and L1 is the proximal step, `prox`: soft thresholding by ηλ₁, with
+  exact zeros.
 
 Biases are not penalised. The kernels do in place what the penalty's methods do with new arrays.
 """
@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels.steps import adamw_step, cap_norms, sgd_step
 from skreg.neural_network.network import Workspace
 from skreg.penalties import ElasticNetPenalty
 
 __all__ = ["SCHEDULES", "SGD", "AdamW", "constant", "cosine", "one_cycle"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class _Steps:
@@ -74,13 +76,18 @@ class AdamW(_Steps):
         self.coupled, self.decoupled, self.max_norm = other.coupled, other.decoupled, other.max_norm
         self.beta1, self.beta2, self.epsilon = other.beta1, other.beta2, other.epsilon
 
+    def rescale(self, factor: Array) -> None:
+        """Go on where the gradient of each parameter will be `factor` times what it was."""
+        self._first *= factor
+        self._second *= factor**2
+
     def step(self, work: Workspace, learning_rate: float) -> None:
         """Move the parameters by one step of size η = `learning_rate` along the gradient."""
         self.n_steps += 1
         step = learning_rate / (1.0 - self.beta1**self.n_steps)
         root = 1.0 / math.sqrt(1.0 - self.beta2**self.n_steps)
         for part, l2, keep, threshold in _parts(work, self.coupled, self.decoupled, learning_rate):
-            _kernels.adamw_step(
+            adamw_step(
                 work.parameters[part],
                 work.gradient[part],
                 self._first[part],
@@ -131,11 +138,15 @@ class SGD(_Steps):
         self.coupled, self.decoupled, self.max_norm = other.coupled, other.decoupled, other.max_norm
         self.momentum, self.nesterov = other.momentum, other.nesterov
 
+    def rescale(self, factor: Array) -> None:
+        """Go on where the gradient of each parameter will be `factor` times what it was."""
+        self._velocity *= factor
+
     def step(self, work: Workspace, learning_rate: float) -> None:
         """Move the parameters by one step of size η = `learning_rate` along the gradient."""
         self.n_steps += 1
         for part, l2, keep, threshold in _parts(work, self.coupled, self.decoupled, learning_rate):
-            _kernels.sgd_step(
+            sgd_step(
                 work.parameters[part],
                 work.gradient[part],
                 self._velocity[part],
@@ -154,8 +165,9 @@ def _parts(
 ) -> tuple[tuple[slice, float, float, float], ...]:
     """Say of the weights, and of the biases, what a step does beside the gradient: λ₂, 1 − ηλ₂ and ηλ₁."""
     n = work.n_weights
+    keep = max(0.0, 1.0 - learning_rate * decoupled.l2)  # decay ends at zero, and changes no sign
     return (
-        (slice(0, n), coupled.l2, 1.0 - learning_rate * decoupled.l2, learning_rate * decoupled.l1),
+        (slice(0, n), coupled.l2, keep, learning_rate * decoupled.l1),
         (slice(n, None), 0.0, 1.0, 0.0),
     )
 
@@ -164,7 +176,7 @@ def _cap(work: Workspace, max_norm: float | None) -> None:
     # The last layer's rows are classes, not units (Srivastava et al. 2014 cap hidden units).
     if max_norm is not None:
         for coef in work.network.coefs[:-1]:
-            _kernels.cap_norms(coef.reshape(-1, coef.shape[2]), max_norm)
+            cap_norms(coef.reshape(-1, coef.shape[2]), max_norm)
 
 
 def constant(progress: float) -> float:

@@ -225,7 +225,7 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
     def _class_weights(self, y, sample_weight, *, partial):
         return 1.0
 
-    def _take_out_of_bag(self, mean, known, targets, weight):
+    def _take_out_of_bag(self, mean, targets):
         self.oob_prediction_ = self._public(mean)
 
     def _predicted_already(self, which):

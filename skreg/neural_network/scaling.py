@@ -14,7 +14,7 @@ from scipy import sparse
 
 from skreg.neural_network.network import Network
 
-__all__ = ["Scaling", "fold", "rebase", "rebase_outputs"]
+__all__ = ["Scaling", "fold", "gradient_factors", "rebase", "rebase_outputs"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -59,7 +59,8 @@ class Scaling:
             apart.sum_duplicates()
             mean = share @ apart
             # Of what is stored, and of the zeros that are not: E x² − m² would cancel where m is large.
-            apart.data = (apart.data - mean[apart.indices]) ** 2
+            with np.errstate(over="ignore"):
+                apart.data = (apart.data - mean[apart.indices]) ** 2
             variance = share @ apart
             apart.data[...] = 1.0
             variance += np.maximum(1.0 - share @ apart, 0.0) * mean**2
@@ -71,7 +72,8 @@ class Scaling:
             mean += share[rows] @ X[rows].astype(np.float64)
         for start in range(0, len(X), 4096):
             rows = slice(start, start + 4096)
-            variance += share[rows] @ (X[rows] - mean) ** 2
+            with np.errstate(over="ignore"):  # infinite variances are refused by those who ask
+                variance += share[rows] @ (X[rows] - mean) ** 2
         return cls(total, mean, variance, kind)
 
     def joined(self, other: Scaling) -> Scaling:
@@ -139,3 +141,28 @@ def rebase_outputs(network: Network, old: Scaling, new: Scaling) -> None:
     ratio = old.scale / new.scale
     last[...] = last * ratio[:, None]
     bias[...] = bias * ratio + (old.mean - new.mean) / new.scale
+
+
+def gradient_factors(
+    network: Network, old: Scaling, new: Scaling, old_targets: Scaling | None, new_targets: Scaling | None
+) -> Network:
+    """Say how many times what it was the gradient of each parameter is after `rebase` and `rebase_outputs`.
+
+    But for the shift of the means, which mixes those of the first layer with those of its biases.
+
+    Returns
+    -------
+    Network
+        With the factors in the place of the parameters.
+    """
+    ratio = np.ones(network.layer_units[-1])
+    if old_targets is not None and new_targets is not None:
+        ratio = old_targets.scale / new_targets.scale
+    factors = network.astype(np.float64)
+    # The squared error is of scaled targets; those of several have one factor below the last layer, roughly.
+    for array in factors.parameters:
+        array[...] = np.mean(ratio**2)
+    factors.coefs[-1][...] = ratio[:, None]
+    factors.intercepts[-1][...] = ratio
+    factors.coefs[0] *= np.where(old.variance > 0, old.scale, new.scale) / new.scale
+    return factors

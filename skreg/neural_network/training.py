@@ -24,7 +24,13 @@ from joblib.parallel import get_active_backend
 from scipy import sparse
 from sklearn.utils.parallel import Parallel
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels.minibatch import (
+    deal_rows,
+    drop,
+    fill_bytes,
+    gather_rows,
+    gather_sparse_rows,
+)
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import Batch, Network, Workspace, output_function
 from skreg.neural_network.optimizers import SGD, AdamW
@@ -73,16 +79,16 @@ class Rows:
         """Write the standardised inputs of some rows."""
         if sparse.issparse(self.X):
             X = self.X
-            _kernels.gather_sparse_rows(X.data, X.indices, X.indptr, rows, self.mean, self.inverse_scale, out)
+            gather_sparse_rows(X.data, X.indices, X.indptr, rows, self.mean, self.inverse_scale, out)
         else:
-            _kernels.gather_rows(self.X, rows, self.mean, self.inverse_scale, out)
+            gather_rows(self.X, rows, self.mean, self.inverse_scale, out)
 
     def gather(self, rows: Array, members: slice, batch: Batch, drop: Callable[[Batch], None] | None) -> None:
         """Fill a batch: inputs, with dropout if there is any, and for each member its rows of weight."""
         self.gather_inputs(rows, batch.shared)
         if drop is not None:
             drop(batch)
-        _kernels.deal_rows(
+        deal_rows(
             rows,
             self.labels,
             self.target,
@@ -160,8 +166,8 @@ class _Group:
         work.loss /= len(rates)
 
     def _drop_inputs(self, batch: Batch) -> None:
-        _kernels.fill_bytes(self._input_noise, batch.input_noise)
-        _kernels.drop(batch.shared.reshape(-1), batch.input_noise, *self.work.dropout.input)
+        fill_bytes(self._input_noise, batch.input_noise)
+        drop(batch.shared.reshape(-1), batch.input_noise, *self.work.dropout.input)
 
     def quiet_loss(self, rows: Rows, some: Array) -> float:
         """Return the members' mean loss on some rows, a batch at most, without dropout."""
@@ -303,6 +309,8 @@ class Trainer:
         start = [group.work.parameters.copy() for group in self._groups]
         best = [parameters.copy() for parameters in start]
         lowest, since_best = math.inf, 0
+        n_validation = 0 if validation is None else len(validation)
+        mean = np.empty((n_validation, self.network.layer_units[-1]), self.network.dtype)
         at_first = self._quiet_loss(rows, some)
         with pool(n_jobs) as call:
             for epoch in range(n_epochs):
@@ -322,7 +330,9 @@ class Trainer:
                 self._groups[:], self.optimizers[:] = groups, optimizers
                 loss = judged = float(np.mean(np.concatenate([group.work.loss for group in self._groups])))
                 if judge is not None:
-                    judged = judge(np.sum(sums, axis=0) / self.network.n_members)
+                    np.sum(sums, axis=0, out=mean)
+                    mean /= self.network.n_members
+                    judged = judge(mean)
                 if not (math.isfinite(loss) and math.isfinite(judged) and self._is_finite()):
                     outcome.overflowed = True
                     break

@@ -17,7 +17,7 @@ from scipy import linalg, optimize
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.data_term import DataTerm
-from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
+from skreg.solvers.duality import DualPoint, gap_at, room_for_inherited, room_for_rounding
 from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
@@ -120,7 +120,9 @@ def gaps_of_many(
     part = ColumnPenalty(penalties.l1[:, index], penalties.l2[:, index], penalties.positive)
     gaps = gap_at(w, DualPoint(g[:, index], r_squared), part)
     size = np.abs(w).sum(axis=1)
-    return np.where(bounded, gaps + room_for_rounding(gaps, size, size, null, r_squared), np.inf)
+    room = room_for_rounding(gaps, size, size, null, r_squared)
+    room = room + room_for_inherited(problem.inherited, gaps, w, size, null, part)
+    return np.where(bounded, gaps + room, np.inf)
 
 
 class Certificate:
@@ -257,7 +259,10 @@ class Certificate:
         # What is projected off is off by ε times a condition that is let pass.
         projection = _PROJECTION * gap if free.size else 0.0
         paired, size = float(np.abs(w[active]).sum()), float(np.abs(w).sum())
-        return gap + projection + float(room_for_rounding(gap, paired, size, self.null, r_squared))
+        room = float(room_for_rounding(gap, paired, size, self.null, r_squared))
+        data, inherited = np.flatnonzero(self.data), self.problem.inherited
+        room += room_for_inherited(inherited, gap, w[data], size, self.null, self.penalty.of(data))
+        return gap + projection + room
 
     @cached_property
     def _idle(self) -> IndexArray:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from skreg.moments import Moments
-from skreg.moments.moments import row_blocks
+from skreg.moments.rows import row_blocks
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.elastic_net import GRAM_LIMIT
 from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left, squared_errors_by_moments

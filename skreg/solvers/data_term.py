@@ -40,6 +40,9 @@ class DataTerm:
         Likewise for b.
     b_squared : ndarray of shape (n_targets,)
         ‖b‖².
+    inherited : float
+        About how far AᵀA, Aᵀb and ‖b‖² were off already in what the term was made of, relative to 1, 1
+        and ‖b‖; 0 if that was the rows.
     """
 
     n_rows: int
@@ -49,6 +52,7 @@ class DataTerm:
     y_mean: FloatArray
     y_scale: FloatArray
     b_squared: FloatArray
+    inherited: float = 0.0
 
     @property
     def n_features(self) -> int:

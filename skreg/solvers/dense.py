@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from skreg.moments.moments import weighted_means
+from skreg.moments.rows import weighted_means
 from skreg.solvers._kernels.dense import column_descent, column_sums, extend_gram, subtract_columns
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.data_term import column_scale

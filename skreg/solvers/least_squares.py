@@ -150,6 +150,7 @@ class LeastSquares(DataTerm, ABC):
         return replace(
             taken,
             x_mean=taken.x_mean * scale - shift,
+            x_mean_rest=np.zeros_like(taken.x_mean),  # beside small means it has no digits
             gram=taken.gram * scale * scale[:, None],
             xy=taken.xy * scale[:, None],
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg.moments.moments import NEARLY_FULL, implicitly_centred
+from skreg.moments.rows import NEARLY_FULL, implicitly_centred
 from skreg.solvers._kernels.sparse import (
     sparse_adjoint,
     sparse_column_descent,
@@ -67,7 +67,7 @@ class SparseLeastSquares(LeastSquares):
         shift = sums / self.total_weight if fit_intercept else np.zeros_like(sums)
         self.x_mean = shift
         if np.any(squares - shift * sums < NEARLY_FULL * squares):
-            stored, self.x_mean, shift = implicitly_centred(X, weights, centred=True)
+            stored, (self.x_mean, _rest), shift = implicitly_centred(X, weights, centred=True)
             self._weigh(stored, weights)
             sparse_moments(*self.matrix, self._u, first, sums, squares, products)
         variance = squares - self.total_weight * shift**2

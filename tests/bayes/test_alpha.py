@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import integrate
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -9,6 +10,7 @@ from skreg.bayes.alpha import maximize_marginal_likelihood
 from skreg.bayes.evidence import log_evidence
 from skreg.bayes.noise import NoiseModel, noise_model
 from skreg.bayes.priors import prior_of
+from skreg.bayes.sampling import sample
 from skreg.penalties import ElasticNetPenalty
 
 BOTH = ("marginal likelihood", "posterior")
@@ -47,14 +49,57 @@ def test_monte_carlo_em_finds_the_maximum_of_the_marginal_likelihood(one_column,
     assert steps[-1] == pytest.approx(best, rel=0.25)
 
 
-@pytest.mark.parametrize("start", [1e-3, 10.0])
-def test_where_em_starts_does_not_matter(diabetes, start):
-    X, y, _ = diabetes
-    found = [
-        choose_alpha(Lasso(alpha=alpha), X, y, methods="marginal likelihood", random_state=1).alphas
-        for alpha in (0.5, start)
+@pytest.mark.parametrize("alpha", [1e-6, 1e4])
+def test_an_alpha_where_the_marginal_likelihood_is_flat_does_not_hold_em_fast(one_column, alpha):
+    X, y = one_column
+    energy = energy_of(Lasso(alpha=alpha), X, y)
+    best = maximize_marginal_likelihood(energy, NoiseModel("known", sigma=1.0), random_state=0)[-1]
+    grid = np.exp(np.linspace(-6, 1, 60))
+    heights = [log_marginal_likelihood(X, y, each, 1.0, 1.0) for each in grid]
+    assert log_marginal_likelihood(X, y, best, 1.0, 1.0) > max(heights) - 0.01
+
+
+def test_at_the_maximum_the_prior_expects_what_the_posterior_has():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 40))
+    y = X[:, :2].sum(axis=1) + rng.normal(size=40)
+    noise = NoiseModel("known", sigma=1.0)
+    steps = maximize_marginal_likelihood(energy_of(Lasso(alpha=1.0), X, y), noise, random_state=0)
+    energy = energy_of(Lasso(alpha=steps[-1]), X, y)
+    coef = sample(energy, noise, draws=5000, random_state=1).coef
+    # The score of log alpha is zero: E λ₁‖w‖₁/σ² is 1 for each coefficient, as under the prior.
+    assert energy.penalty.l1 * np.abs(coef).sum(axis=2).mean() == pytest.approx(40.0, rel=0.02)
+    assert steps.size <= 16  # EM's own steps would shrink by no more than 0.6 each
+
+
+def test_a_marginal_likelihood_without_a_maximum_is_told_of():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = rng.normal(size=60)
+    y -= np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0] @ (X - X.mean(axis=0)).T
+    with pytest.warns(ConvergenceWarning, match="no maximum"):
+        choose_alpha(Lasso(), X, y, methods="marginal likelihood", random_state=0)
+
+
+@pytest.mark.parametrize("estimator", [Lasso(alpha=0.1), Ridge()])
+def test_given_splits_are_of_the_rows_as_given_those_of_weight_zero_too(small, estimator):
+    X, y, _ = small
+    weights = np.ones(len(y))
+    weights[::3] = 0.0
+    kept = np.flatnonzero(weights)
+    splits = [(np.arange(k, len(y)), np.arange(k)) for k in (5, 9)]
+    of_kept = [
+        (np.flatnonzero(np.isin(kept, train)), np.flatnonzero(np.isin(kept, test))) for train, test in splits
     ]
-    assert found[0]["marginal likelihood"] == pytest.approx(found[1]["marginal likelihood"], rel=0.03)
+    how = {"methods": "cross-validation"}
+    found = choose_alpha(estimator, X, y, cv=splits, sample_weight=weights, **how)
+    assert found.alphas == choose_alpha(estimator, X[kept], y[kept], cv=of_kept, **how).alphas
+
+
+def test_too_few_draws_of_alpha_are_told_of(small):
+    X, y, _ = small
+    with pytest.warns(ConvergenceWarning, match="effective sample size"):
+        choose_alpha(Lasso(), X, y, methods="posterior", draws=50, random_state=0)
 
 
 def test_the_marginal_likelihood_of_ridge_is_at_its_largest(diabetes):
@@ -120,7 +165,7 @@ def test_a_pipeline_is_transformed_once_and_the_frame_has_a_row_a_method(diabete
         (Lasso(), {"methods": "bayes"}, "methods must be among cross-validation.*'bayes'"),
         (Lasso(), {"methods": ()}, "methods must be among"),
         (Lasso(), {"noise": "plug-in"}, "noise must be.*'plug-in'"),
-        (Ridge(alpha=0.0), {}, "alpha must be > 0 to start from"),
+        (Ridge(alpha=0.0), {}, "alpha must be > 0 here"),
         (Ridge(positive=True), {}, "methods must leave out.*positive"),
         (Lasso(), {"alpha_prior": (1.0, 0.0), "methods": "posterior"}, "alpha_prior must be two numbers > 0"),
     ],

@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.datasets import make_regression
 from sklearn.linear_model import LinearRegression
 
-from skreg import ElasticNet, Lasso, Ridge, energy_of
+from skreg import BayesianRegressor, ElasticNet, Lasso, LassoCV, Ridge, RidgeCV, energy_of, posterior
+from skreg.bayes.exact import RidgePosterior
 from skreg.bayes.noise import SDScaled, degrees_of_freedom, noise_model, plug_in_variance, typical_size
+from skreg.bayes.sampling import sample
 
 
 def hat_trace(energy, columns, l2):
@@ -40,6 +45,17 @@ def test_degrees_of_freedom_of_the_lasso_count_its_coefficients(small):
     assert degrees_of_freedom(without) == np.count_nonzero(without.coef)
 
 
+def test_a_column_twice_is_one_degree_of_freedom(small):
+    X, y, _ = small
+    twice = np.column_stack([X, 2.0 * X[:, 0]])
+    energy = energy_of(Lasso(alpha=0.05), X, y)
+    both = np.append(energy.coef, 0.1)  # an optimum too, as coordinate descent may end at
+    both[0] -= 0.2
+    doubled = replace(energy_of(Lasso(alpha=0.05), twice, y), coef=both)
+    assert degrees_of_freedom(doubled) == degrees_of_freedom(energy)
+    assert plug_in_variance(doubled) == pytest.approx(plug_in_variance(energy), rel=1e-12)
+
+
 def test_degrees_of_freedom_with_more_features_than_rows():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(8, 20)), rng.normal(size=8)
@@ -65,7 +81,7 @@ def test_plug_in_variance_is_that_of_a_row_of_weight_one(small):
 def test_plug_in_is_refused_when_nothing_is_left_to_estimate_from():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(5, 5)), rng.normal(size=5)
-    with pytest.raises(ValueError, match=r"plug-in.*degrees of freedom.*6.*of 5 rows"):
+    with pytest.raises(ValueError, match=r"plug-in.*degrees of freedom.*uses 5 of 5 rows"):
         noise_model("plug-in", None, energy_of(Ridge(alpha=0.0), X, y))
     X = rng.normal(size=(10, 2))
     with pytest.raises(ValueError, match=r"plug-in.*leaves none"):
@@ -138,6 +154,38 @@ def test_the_default_contract_estimates_sigma_where_it_can_be_estimated(small):
     assert noise_model(None, None, energy_of(Ridge(), X, y)).contract == "plug-in"
     saturated = energy_of(Ridge(alpha=0.0), X[:4], y[:4])  # four rows, four parameters
     assert noise_model(None, None, saturated).contract == "variance-scaled"
+
+
+@pytest.mark.parametrize("inner", [Ridge(), Lasso(alpha=0.1), ElasticNet(alpha=0.01), LassoCV(), RidgeCV()])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_strong_signal_does_not_have_the_default_contract_deny_it(inner, noise):
+    X, y = make_regression(100, 10, noise=noise, random_state=0)
+    energy = energy_of(inner, X, y)
+    contract = noise_model(None, None, energy)
+    drawn = sample(energy, contract, draws=100, random_state=0)
+    fitted = energy.value(drawn.coef.mean(axis=(0, 1)))
+    assert fitted < 0.1 * energy.null_value
+
+
+def test_the_default_is_plug_in_just_where_its_posterior_of_sigma_stays_near_the_estimate():
+    seen = set()
+    for noise in (1.0, 5.0, 20.0, 80.0):
+        X, y = make_regression(80, 6, noise=noise, random_state=1)
+        for alpha in (0.1, 1.0, 10.0):
+            energy = energy_of(Ridge(alpha=alpha), X, y)
+            plug_in = noise_model("plug-in", None, energy)
+            far = RidgePosterior(energy, plug_in).variance_mean > 4.0 * plug_in.sigma**2
+            assert noise_model(None, None, energy).contract == ("variance-scaled" if far else "plug-in")
+            seen.add(far)
+    assert seen == {True, False}
+
+
+def test_a_plug_in_that_contradicts_itself_is_told_of():
+    X, y = make_regression(100, 10, noise=1.0, random_state=0)
+    with pytest.warns(UserWarning, match="σ̂ = .* contradicts.*variance-scaled"):
+        posterior(Ridge(), X, y, noise="plug-in", random_state=0)
+    with pytest.warns(UserWarning, match="contradicts"):
+        BayesianRegressor(Lasso(alpha=0.1), noise="plug-in", random_state=0).fit(X, y)
 
 
 def test_a_prior_scaled_by_sigma_has_a_rate_above_zero(small):

@@ -145,6 +145,13 @@ def test_unpenalised_features_must_be_held_by_the_data(small, asked):
         ({"nuts_sampler": "stan", "method": "nuts"}, ValueError, r"nuts_sampler must be one of pymc.*'stan'"),
         ({"nuts_sampler": "nutpie"}, ValueError, r"nuts_sampler='nutpie' has no use.*method=\"nuts\""),
         ({"nuts_kwargs": {"init": "adapt"}}, ValueError, r"nuts_kwargs=.*has no use"),
+        ({"nuts_kwargs": 0.95, "method": "nuts"}, TypeError, r"nuts_kwargs must be a dictionary.*got 0\.95"),
+        ({"nuts_kwargs": {"random_seed": 1}, "method": "nuts"}, ValueError, r"may not hold random_seed"),
+        (
+            {"nuts_kwargs": {"return_inferencedata": False}, "method": "nuts"},
+            ValueError,
+            r"nuts_kwargs may not hold return_inferencedata",
+        ),
         ({"noise_prior": (0, 0), "method": "nuts"}, ValueError, r"noise_prior=\(0\.0, 0\.0\) is improper"),
     ],
     ids=str,

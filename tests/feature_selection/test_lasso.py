@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
 
 from skreg import (
     ElasticNet,
@@ -16,8 +18,10 @@ from skreg import (
     Lasso,
     LassoCV,
     LassoSelector,
+    Ridge,
     regularization_path,
 )
+from skreg.feature_selection._base import column_spread
 
 
 def data(n=80, p=30, seed=0):
@@ -158,6 +162,36 @@ def test_weights_reach_the_path_whether_or_not_metadata_are_routed():
             routed = selector.set_fit_request(sample_weight=True).fit(X, y, sample_weight=weights)
         assert_array_equal(routed.coef_path_, expected)
         assert not np.array_equal(selector.fit(X, y).coef_path_, expected)
+
+
+def test_groups_reach_the_splitter_where_metadata_are_routed():
+    X, y = data()
+    groups = np.random.default_rng(2).integers(0, 7, 80)
+    selector = ElasticNetSelector(l1_ratio=[0.5, 1.0], cv=GroupKFold(3))
+    expected = ElasticNetSelector(l1_ratio=[0.5, 1.0], cv=list(GroupKFold(3).split(X, y, groups))).fit(X, y)
+    with pytest.raises(ValueError, match=r"fit got groups.*pass the splits themselves"):
+        selector.fit(X, y, groups=groups)
+    with config_context(enable_metadata_routing=True):
+        assert selector.fit(X, y, groups=groups).alpha_ == expected.alpha_
+        with pytest.raises(TypeError, match="nonsense"):
+            selector.fit(X, y, groups=groups, nonsense=1)
+        renamed = ElasticNetSelector(
+            l1_ratio=[0.5, 1.0], cv=GroupKFold(3).set_split_request(groups="patients")
+        ).fit(X, y, patients=groups)
+        assert renamed.alpha_ == expected.alpha_ and renamed.l1_ratio_ == expected.l1_ratio_
+        # From the outermost search down to the selector's own folds.
+        search = GridSearchCV(
+            make_pipeline(LassoSelector(cv=GroupKFold(3)), Ridge()),
+            {"lassoselector__selection_rule": ["min", "1se"]},
+            cv=GroupKFold(2),
+        )
+        assert search.fit(X, y, groups=groups).best_score_ > 0.5
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_matrix], ids=str)
+def test_the_spread_of_columns_far_from_zero_does_not_cancel(container):
+    X = np.random.default_rng(0).standard_normal((50, 3)) + 1e8
+    assert_allclose(column_spread(container(X)), X.std(axis=0), rtol=1e-5)
 
 
 def test_the_result_does_not_depend_on_n_jobs():

@@ -130,6 +130,13 @@ def test_nothing_to_predict_selects_nothing():
     assert not selector.get_support().any()
 
 
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_no_coefficient_is_large_where_y_does_not_vary(level):
+    X, _ = data()
+    selector = PosteriorSelector(BayesianRegressor(Ridge(), noise=1.0), rule="probability")
+    assert not selector.fit(X, np.full(80, level)).get_support().any()
+
+
 def test_weights_go_to_the_estimator_whether_or_not_metadata_are_routed():
     X, y = data()
     weights = np.random.default_rng(1).uniform(0.1, 3.0, 80)

@@ -152,7 +152,8 @@ def test_the_bounds_are_those_of_the_papers():
         assert np.all(concave <= unimodal) and np.all(unimodal <= worst)
         assert_array_equal(unimodal[60:], worst[60:])
         assert np.all(np.diff(concave) >= -1e-12) and np.all(np.diff(worst) >= 0.0)
-    # At most q/τ features reach τ, whatever they are.
+    # At most q/τ features reach τ, whatever they are, and never more than there are.
+    assert bound_of_false_selections(10, 0.9, 10, 50, "worst case") == 10.0
     assert bound_of_false_selections(1, 0.9, 1, 50, "worst case") == 1.0
 
 

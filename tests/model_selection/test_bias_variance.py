@@ -223,6 +223,55 @@ def test_bad_parameters_are_named(setting, error, message):
         bias_variance_decomposition(Ridge(), X, f(X), **setting)
 
 
+class Mean:
+    """An estimator of the user's own: nothing of scikit-learn's but the four methods."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def get_params(self, deep=True):
+        return {"error": self.error}
+
+    def set_params(self, **params):
+        self.error = params["error"]
+        return self
+
+    def fit(self, X, y):
+        self.mean = np.mean(y)
+        return self
+
+    def predict(self, X):
+        predictions = np.full(len(X), self.mean)
+        if self.error == "columns":
+            return np.column_stack([predictions, predictions])
+        predictions[: self.error] = np.nan
+        return predictions
+
+
+def test_an_estimator_of_the_users_own_needs_no_tags():
+    X = design()
+    parts = bias_variance_decomposition(
+        Mean(0), X, None, true_function=f, noise_variance=1.0, n_repeats=400, random_state=0
+    )
+    assert_allclose(parts.variance, 1.0 / 40, rtol=0.3)
+    assert_allclose(parts.bias_squared, np.mean((f(X) - f(X).mean()) ** 2), rtol=0.05)
+
+
+@pytest.mark.parametrize("known", [{}, {"true_function": f, "noise_variance": 1.0}], ids=["rows", "noise"])
+@pytest.mark.parametrize(
+    ("error", "message"), [(1, "got some that are not finite"), ("columns", r"got shape \(\d+, 2\)")]
+)
+def test_predictions_that_are_none_are_not_taken_for_rows_trained_on(known, error, message):
+    X = design()
+    with pytest.raises(ValueError, match=message):
+        bias_variance_decomposition(Mean(error), X, f(X), n_repeats=5, **known)
+
+
+def test_a_missing_target_is_named():
+    with pytest.raises(ValueError, match="y must be given where true_function is not"):
+        bias_variance_decomposition(Ridge(), design(), None)
+
+
 def test_classifiers_and_empty_ranges_are_refused():
     X = design()
     with pytest.raises(TypeError, match="estimator must be a regressor"):

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skreg.moments import Moments
-from skreg.moments.moments import weighted_means
+from skreg.moments.rows import weighted_means
 
 FIELDS = ("total_weight", "n_rows", "log_weight_sum", "x_mean", "y_mean", "gram", "xy", "yy")
 
@@ -90,7 +90,7 @@ def test_rows_of_weight_zero_do_not_count():
 def test_many_blocks_are_one_block(monkeypatch):
     X, y, weights = data(n=101)
     whole = Moments.from_data(X, y, weights)
-    monkeypatch.setattr("skreg.moments.moments._BLOCK_SIZE", 12)
+    monkeypatch.setattr("skreg.moments.rows._BLOCK_SIZE", 12)
     assert_same(Moments.from_data(X, y, weights), whole, rtol=1e-13)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import log_loss
@@ -60,8 +61,8 @@ def test_a_parameter_out_of_range_is_named_with_what_came_and_what_would_do(name
             make(**{name: value}).fit(*data)
 
 
-def test_calibrate_takes_oob_alone():
-    with pytest.raises(ValueError, match=r"calibrate must be one of None, 'oob', got True"):
+def test_calibrate_takes_auto_oob_and_none():
+    with pytest.raises(ValueError, match=r"calibrate must be one of 'auto', 'oob', None, got True"):
         classifier(calibrate=True).fit(X, y)
 
 
@@ -331,3 +332,45 @@ def test_weights_of_both_infinities_are_divergence_and_no_other_warning(solver, 
     with pytest.warns(ConvergenceWarning, match="diverged"):
         model.fit(X_diabetes.astype(np.float32), 1e5 * y_diabetes)
     assert np.isfinite(model.predict(X_diabetes)).all()
+
+
+@pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0, 2)])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_labels_are_zero_and_one(values, container):
+    Y = np.array(values)[np.random.default_rng(0).integers(0, 2, (len(X), 3))]
+    with pytest.raises(ValueError, match=r"0 where a label is absent and 1, got|columns of 0 and 1"):
+        classifier().fit(X, container(Y))
+
+
+def test_what_cannot_be_standardised_is_named():
+    with pytest.raises(ValueError, match="y has numbers whose squares are infinite"):
+        regressor().fit(X_diabetes, 1e200 * y_diabetes)
+    with pytest.raises(ValueError, match="X has numbers whose squares are infinite"):
+        classifier().fit(1e200 * X, y)
+    large = regressor().fit(X_diabetes, 1e100 * y_diabetes)
+    assert_allclose(
+        large.predict(X_diabetes) / 1e100,
+        regressor().fit(X_diabetes, y_diabetes).predict(X_diabetes),
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_numbers_beyond_the_dtype_of_prediction_or_of_training_are_named(method):
+    single = X_diabetes.astype(np.float32)
+    with pytest.raises(ValueError, match=r"y reaches 3.46e\+39, .* dtype of X, float32, .* X in float64"):
+        getattr(regressor(), method)(single, 1e37 * y_diabetes)
+    raw = regressor(standardize=False)
+    with pytest.raises(ValueError, match=r"y reaches .* in float32, where 1.84e\+19 .* standardize=True"):
+        getattr(raw, method)(X_diabetes, 1e20 * y_diabetes)
+    for container in (np.asarray, sparse.csr_array):
+        with pytest.raises(ValueError, match=r"X reaches 1e\+39, .*solver='adamw'.* solver='lbfgs'"):
+            getattr(raw, method)(container(np.where(X_diabetes > 0.1, -1e39, X_diabetes)), y_diabetes)
+    assert np.isfinite(getattr(regressor(), method)(single, 1e32 * y_diabetes).predict(single)).all()
+    assert np.isfinite(getattr(raw, method)(X_diabetes / 100, y_diabetes).predict(X_diabetes)).all()
+
+
+def test_a_score_that_is_no_number_is_an_error_that_names_it():
+    scorer = lambda estimator, X, y: np.nan  # noqa: E731
+    with pytest.raises(ValueError, match=r"oob_score=.* gives nan on the .* rows"):
+        classifier(oob_score=scorer).fit(X, y)

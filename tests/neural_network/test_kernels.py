@@ -6,10 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import log_softmax
 
-from skreg.neural_network import _kernels
+from skreg.neural_network._kernels import losses, minibatch
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import ACTIVATIONS, Network, Workspace, initialize, packed
 from skreg.neural_network.optimizers import SGD, AdamW
+from skreg.neural_network.scaling import Scaling, gradient_factors, rebase, rebase_outputs
 from skreg.neural_network.training import Rows
 from skreg.penalties import ElasticNetPenalty
 
@@ -135,9 +136,9 @@ def test_the_softmax_loss_is_the_cross_entropy_even_of_huge_logits():
     expected = -log_softmax(z, axis=0)[labels, [0, 1]].sum()
     flat = z.ravel().copy()
     dealt = np.array([0, 2]), labels, np.ones(2), np.zeros(2), loss
-    _kernels.shift_logits(flat, *dealt)
+    losses.shift_logits(flat, *dealt)
     np.exp(flat, out=flat)
-    _kernels.softmax_loss(flat, *dealt)
+    losses.softmax_loss(flat, *dealt)
     assert_allclose(loss, expected)
     assert_allclose(flat.reshape(3, 2).sum(axis=0), 0, atol=1e-15)
 
@@ -155,25 +156,26 @@ def test_every_member_is_dealt_its_rows_of_weight_over_the_number_of_rows():
 
 def test_noise_is_uniform_bytes_and_the_same_for_the_same_seed():
     noise, again = np.zeros(256_003, np.uint8), np.zeros(256_003, np.uint8)
-    _kernels.fill_bytes(np.random.SFC64(0), noise)
-    _kernels.fill_bytes(np.random.SFC64(0), again)
+    minibatch.fill_bytes(np.random.SFC64(0), noise)
+    minibatch.fill_bytes(np.random.SFC64(0), again)
     assert_array_equal(noise, again)
     counts = np.bincount(noise, minlength=256)
     assert ((counts - 1000.0) ** 2 / 1000.0).sum() < 350  # χ² on 255 degrees of freedom, p = 1e-4
     assert noise[-3:].any()
 
 
+@pytest.mark.parametrize("trained", FLOATS)
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_gathered_rows_are_standardised_and_sparse_ones_the_same(dtype):
+def test_gathered_rows_are_standardised_and_sparse_ones_the_same(dtype, trained):
     X = RNG.standard_normal((20, 6)).astype(dtype)
     X[X < 0.3] = 0
     mean, inverse = X.mean(axis=0), (1 / X.std(axis=0)).astype(dtype)
     rows = np.array([3, 3, 19, 0])
-    dense, from_sparse = np.empty((4, 6), dtype), np.empty((4, 6), dtype)
-    _kernels.gather_rows(X, rows, mean, inverse, dense)
+    dense, from_sparse = np.empty((4, 6), trained), np.empty((4, 6), trained)
+    minibatch.gather_rows(X, rows, mean, inverse, dense)
     csr = sparse.csr_array(X)
     indices = csr.indices.astype(np.int32), csr.indptr.astype(np.int32)
-    _kernels.gather_sparse_rows(csr.data, *indices, rows, mean, inverse, from_sparse)
+    minibatch.gather_sparse_rows(csr.data, *indices, rows, mean, inverse, from_sparse)
     assert_array_equal(dense, from_sparse)
     assert_allclose(dense, (X[rows] - mean) * inverse, rtol=1e-6)
 
@@ -197,6 +199,14 @@ def test_weight_decay_is_the_penalty_s_gradient_step_and_spares_the_biases(optim
 
 
 @pytest.mark.parametrize("optimizer_class", [AdamW, SGD])
+def test_decay_of_more_than_there_is_ends_at_zero(optimizer_class):
+    before, work, _ = a_step(optimizer_class, ElasticNetPenalty(), ElasticNetPenalty(l2=25.0), 0.1)
+    n = work.n_weights
+    assert np.all(before[:n] != 0)
+    assert_array_equal(work.parameters[:n], 0)
+
+
+@pytest.mark.parametrize("optimizer_class", [AdamW, SGD])
 def test_l1_is_the_penalty_s_proximal_step_and_makes_exact_zeros(optimizer_class):
     penalty = ElasticNetPenalty(l1=2.0)
     before, work, _ = a_step(optimizer_class, ElasticNetPenalty(), penalty, 0.1)
@@ -204,6 +214,53 @@ def test_l1_is_the_penalty_s_proximal_step_and_makes_exact_zeros(optimizer_class
     assert_allclose(work.parameters[:n], penalty.prox(before[:n], 0.1), rtol=1e-14)
     assert (work.parameters[:n] == 0).sum() > 3
     assert_array_equal(work.parameters[n:], before[n:])
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_gradients_change_with_the_scaling_as_is_said(n_targets):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 4)), rng.standard_normal((30, n_targets))
+    network = networks((4, 5, n_targets), activation="tanh", output="identity")
+    old = Scaling(1.0, np.zeros(4), np.ones(4))
+    new = Scaling(1.0, np.zeros(4), np.array([4.0, 0.25, 1.0, 9.0]))
+    old_targets = Scaling(1.0, np.zeros(n_targets), np.ones(n_targets))
+    new_targets = Scaling(1.0, np.zeros(n_targets), np.full(n_targets, 16.0))
+
+    def gradient(network, inputs, targets):
+        work = Workspace(network, 30, Dropout.none(1))
+        batch = work.batch(30)
+        target = np.ascontiguousarray((y / targets.scale).T)
+        rows = Rows(X, inputs.mean, 1 / inputs.scale, np.zeros(0, np.intp), target, np.ones((3, 30)))
+        rows.gather(np.arange(30), slice(None), batch, None)
+        work.forward(batch)
+        work.take_loss(batch)
+        work.backward(batch, dropped=False)
+        return work.gradient.copy()
+
+    before = gradient(network, old, old_targets)
+    rebase(network, old, new)
+    rebase_outputs(network, old_targets, new_targets)
+    factors = packed(gradient_factors(network, old, new, old_targets, new_targets))[1]
+    assert_allclose(gradient(network, new, new_targets), factors * before, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer_class", [AdamW, SGD])
+def test_an_optimizer_that_is_rescaled_goes_on_as_if_it_had_always_been(optimizer_class):
+    network, _ = packed(networks((2, 1), n_members=1))
+    factor = np.array([2.0, 0.5, 10.0])
+    steps = []
+    for always in (False, True):
+        work = Workspace(network, 1, Dropout.none(0))
+        optimizer = optimizer_class(3, np.dtype(float), ElasticNetPenalty(), ElasticNetPenalty())
+        work.gradient[...] = np.array([1.0, -2.0, 0.3]) * (factor if always else 1.0)
+        optimizer.step(work, 0.01)
+        if not always:
+            optimizer.rescale(factor)
+        before = work.parameters.copy()
+        work.gradient[...] = np.array([0.5, 1.0, -0.2]) * factor
+        optimizer.step(work, 0.01)
+        steps.append(work.parameters - before)
+    assert_allclose(*steps, rtol=1e-6)
 
 
 def test_adam_s_first_step_is_the_sign_of_the_gradient_with_l2_in_it():

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
-from sklearn.datasets import load_diabetes, make_classification
+from sklearn.datasets import load_diabetes, load_digits, make_classification
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from skreg import BaggedDropoutMLPClassifier, BaggedDropoutMLPRegressor
-from skreg.neural_network import _kernels
-from skreg.neural_network.dropout import Dropout, draw_masks, thinned
+from skreg.neural_network._kernels import minibatch
+from skreg.neural_network.dropout import Dropout, draw_masks, signal, thinned
 from skreg.neural_network.network import initialize
 
 RNG = np.random.default_rng(0)
@@ -81,9 +81,9 @@ def test_the_error_of_weight_scaling_grows_with_the_depth_above_the_dropped_inpu
 def test_inverted_dropout_keeps_the_mean_of_100_unit_inputs_and_has_sd_10():
     inputs = np.ones(100 * 20_000)
     noise = np.zeros(inputs.size, np.uint8)
-    _kernels.fill_bytes(np.random.SFC64(1), noise)
+    minibatch.fill_bytes(np.random.SFC64(1), noise)
     (threshold, scale), _ = Dropout.from_rates(0.5, [0.0]).input, None
-    _kernels.drop(inputs, noise, threshold, scale)
+    minibatch.drop(inputs, noise, threshold, scale)
     sums = inputs.reshape(-1, 100).sum(axis=1)
     assert abs(sums.mean() - 100) < 4 * 10 / np.sqrt(20_000)
     assert abs(sums.std() - 10) < 0.25
@@ -175,6 +175,36 @@ def test_without_regularisation_random_labels_are_memorised_and_with_it_they_are
     assert log_loss(y, held.predict_proba(X)) > 10 * log_loss(y, free.predict_proba(X))
 
 
+def test_the_higher_the_rate_the_sparser_the_hidden_units_and_the_less_they_repeat_one_another():
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    plain = {"n_estimators": 1, "bootstrap": False, "standardize": False, "random_state": 1}
+    speaking, alike = [], []
+    for rate in (0.0, 0.25, 0.75):
+        model = BaggedDropoutMLPClassifier((128,), dropout=rate, input_dropout=0, max_iter=40, **plain)
+        exported = model.fit(X[:1000], y[:1000]).to_scikit_learn()
+        hidden = np.maximum(X[1000:] @ exported.coefs_[0] + exported.intercepts_[0], 0)
+        hidden = hidden[:, hidden.std(axis=0) > 0]
+        speaking.append(np.mean(hidden > 0.1 * hidden.max()))
+        alike.append(np.abs(np.corrcoef(hidden.T)[np.triu_indices(hidden.shape[1], 1)]).mean())
+    assert speaking[0] > speaking[1] + 0.05 and speaking[1] > speaking[2] + 0.05
+    assert alike[0] > alike[1] + 0.01 and alike[1] > alike[2] + 0.01
+
+
+def test_more_masks_lower_the_monte_carlo_log_loss_towards_that_of_very_many():
+    X, y = load_digits(return_X_y=True)
+    one = {"n_estimators": 1, "bootstrap": False, "dropout": 0.5, "random_state": 0}
+    model = BaggedDropoutMLPClassifier((64,), max_iter=40, **one).fit(X[:500], y[:500])
+    few, some, many = (
+        log_loss(y[500:], model.predict_proba(X[500:], "monte_carlo", n_masks)) for n_masks in (1, 8, 200)
+    )
+    assert few > 1.2 * some and some > many
+    # The loss of one mask is above that of the mean over many by Jensen; of n of them, by about 1/n of that.
+    assert some - many < 0.3 * (few - many)
+    # Weight scaling is no such mean: it is where its one pass is, and not where the masks lead.
+    assert abs(log_loss(y[500:], model.predict_proba(X[500:])) - many) > 0.01
+
+
 def test_decoupled_decay_and_l2_in_adam_s_gradient_are_different_penalties():
     X, y = make_classification(200, random_state=0)
     X = X * np.logspace(-1, 1, X.shape[1])
@@ -192,3 +222,21 @@ def test_decoupled_decay_and_l2_in_adam_s_gradient_are_different_penalties():
     # all.
     assert norms["l2"][0] < 0.5
     assert norms["weight_decay"][0] > 0.7
+
+
+def test_the_signal_is_the_mean_and_deviation_over_every_mask():
+    rng = np.random.default_rng(0)
+    values, rate = rng.standard_normal(8), 0.3
+    masks = np.array(list(itertools.product([0.0, 1.0], repeat=8)))
+    chance = np.prod(np.where(masks == 1.0, 1.0 - rate, rate), axis=1)
+    sums = masks @ values
+    mean = chance @ sums
+    sd = np.sqrt(chance @ (sums - mean) ** 2)
+    assert signal(values, rate) == pytest.approx((mean, sd, values.sum(), sd / (1.0 - rate)), rel=1e-12)
+    assert signal(values, 0.0) == pytest.approx((values.sum(), 0.0, values.sum(), 0.0))
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, np.nan])
+def test_a_rate_of_dropping_all_has_no_signal(rate):
+    with pytest.raises(ValueError, match=r"rate must be in \[0, 1\)"):
+        signal([1.0], rate)

@@ -54,6 +54,22 @@ def test_nothing_is_allocated_in_the_epoch_loop(optimizer_class):
     assert group.work.batch(64).activations.nbytes > 30_000
 
 
+def test_early_stopping_keeps_its_buffers_from_epoch_to_epoch():
+    trainer, rows = trainer_and_rows(AdamW)
+    seen = []
+    trainer.run(
+        rows,
+        np.arange(512),
+        3,
+        lambda _: 1e-3,
+        None,
+        validation=np.arange(512, 640),
+        judge=lambda mean: seen.append((id(mean), mean.sum())) or 1.0,
+    )
+    assert len(seen) == 3 and len({where for where, _ in seen}) == 1
+    assert_allclose([total for _, total in seen], 128, rtol=1e-5)  # means of members' probabilities
+
+
 def test_minibatches_are_of_one_size_give_or_take_a_row():
     trainer, rows = trainer_and_rows(AdamW)
     sizes = []
