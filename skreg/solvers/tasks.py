@@ -41,7 +41,7 @@ def calls(tasks: list[Task]) -> list[Any]:
 
 
 class _Shared:
-    """An argument of several tasks; joblib's Dask backend sends it with each unless it is said to be large."""
+    """What several tasks share; joblib's Dask backend sends it with each unless it is said to be large."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
