@@ -158,6 +158,7 @@ def posterior(
     if moments is None:
         if X is None or y is None:
             raise TypeError("posterior needs X and y, or moments=: the data, whole or as Moments.")
+        energy: Energy
         if is_dask_collection(X, y, sample_weight):
             _check_rows_not_asked_for(extend)
             energy = energy_of_collections(estimator, X, y, sample_weight)

@@ -1,6 +1,6 @@
 """Moments of Dask's collections: each chunk's on the worker that has it, added up in a tree.
 
-The one file that imports Dask. What it asks of it is public and old: `to_delayed`, `delayed`, one `compute`.
+The one file that imports Dask. It asks of it `delayed`, the protocol of its collections, and one `compute`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from uuid import uuid4
 import dask
 import dask.array as da
 import numpy as np
+from dask.core import flatten
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 from dask.sizeof import sizeof
 from numpy.typing import NDArray
 from scipy import sparse
@@ -151,8 +154,8 @@ def _check_kind(name: str, part: Any, ndim: int | tuple[int, ...]) -> None:
     if wrong:
         more = "" if len(wrong) <= 5 else f" and {len(wrong) - 5} more"
         raise ValueError(
-            f"{name} must hold numbers: {', '.join(wrong[:5])}{more}. Encode such columns first, for instance by "
-            "dask.dataframe.get_dummies of categories, or leave them out."
+            f"{name} must hold numbers: {', '.join(wrong[:5])}{more}. Encode such columns first, as "
+            "dask.dataframe.get_dummies does categories, or leave them out."
         )
 
 
@@ -256,10 +259,25 @@ def _reduced(
 
 def _chunks_of(parts: Sequence[Any]) -> list[list[Any]]:
     """Optimise collections such that what they have in common is computed once; return the chunks of each."""
-    arrays = iter(dask.optimize(*(part for part in parts if isinstance(part, da.Array))))
+    arrays = [part for part in parts if isinstance(part, da.Array)]
+    found = iter(_array_chunks(arrays) if arrays else [])
     # Fused, a frame's tasks would load what X and y are both columns of for each of them.
-    best = [next(arrays) if isinstance(part, da.Array) else part.optimize(fuse=False) for part in parts]
-    return [np.ravel(part.to_delayed(optimize_graph=False)).tolist() for part in best]
+    return [
+        next(found)
+        if isinstance(part, da.Array)
+        else part.optimize(fuse=False).to_delayed(optimize_graph=False)
+        for part in parts
+    ]
+
+
+def _array_chunks(arrays: Sequence[Any]) -> list[list[Any]]:
+    """Do what `to_delayed` does with one array, for several together: `dask.optimize` takes each by itself."""
+    keys = [list(flatten(array.__dask_keys__())) for array in arrays]
+    graph = HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
+    graph = arrays[0].__dask_optimize__(graph, list(flatten(keys)))
+    layer = f"chunks-{uuid4().hex}"
+    graph = HighLevelGraph.from_collections(layer, graph, dependencies=())
+    return [[Delayed(key, graph, layer=layer) for key in of_array] for of_array in keys]
 
 
 def _take(
