@@ -115,8 +115,8 @@ class CrossValidated(CallbackSupportMixin):
         """Fit Dask's collections: one pass, and then by the moments of the folds."""
         if params:
             raise ValueError(
-                f"fit got {', '.join(sorted(params))}, which go on to a splitter or a scorer, and no rows of Dask's "
-                "collections do."
+                f"fit got {', '.join(sorted(params))}, which go on to a splitter or a scorer, and no rows of "
+                "Dask's collections do."
             )
         return self.fit_moments(self._fold_moments(X, y, sample_weight))
 
@@ -127,8 +127,8 @@ class CrossValidated(CallbackSupportMixin):
         n_folds = _number_of_folds(5 if self.cv is None else self.cv)
         if n_folds is None:
             raise ValueError(
-                f"cv={self.cv!r} splits rows that are in memory. Of Dask's collections cv must be a number of "
-                "folds, or KFold without shuffling; or call fit_moments with the moments of folds of your own."
+                f"cv={self.cv!r} splits rows that are in memory. Of Dask's collections cv must be a number "
+                "of folds, or KFold without shuffling; or call fit_moments with moments of other folds."
             )
         with one_blas_thread():  # where Dask's tasks are threads of this process
             return dask_moments(X, y, sample_weight, centred=bool(self.fit_intercept), n_folds=n_folds)

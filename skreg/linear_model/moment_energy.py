@@ -127,8 +127,8 @@ def energy_of_moments(estimator, moments: Moments) -> MomentEnergy:
 def energy_of_collections(estimator, X, y, sample_weight=None) -> MomentEnergy:
     """Translate a linear estimator into the energy that it minimises on Dask's collections.
 
-    One pass takes the moments; an estimator that is not fitted is cloned and fitted by them, one of skreg's CV
-    forms by those of its folds.
+    One pass takes the moments; an estimator that is not fitted is cloned and fitted by them, one of skreg's
+    CV forms by those of its folds.
 
     Parameters
     ----------

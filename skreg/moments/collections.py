@@ -38,11 +38,11 @@ def dask_moments(
     Parameters
     ----------
     X : dask Array or DataFrame of shape (n_samples, n_features)
-        Numbers in chunks of rows, of known sizes or not. An array that is cut by columns too is rechunked. The
-        blocks of an array may be sparse matrices of SciPy.
+        Numbers in chunks of rows, of known sizes or not. An array that is cut by columns too is rechunked.
+        The blocks of an array may be sparse matrices of SciPy.
     y : dask Array, Series or DataFrame of shape (n_samples,) or (n_samples, n_targets)
-        Target. Chunks of known sizes are aligned to those of X; of unknown ones there must be as many. With an
-        X of known sizes a NumPy array will do.
+        Target. Chunks of known sizes are aligned to those of X; of unknown ones there must be as many. With
+        an X of known sizes a NumPy array will do.
     sample_weight : float, or like y, of shape (n_samples,), optional
         Weights sᵢ ≥ 0.
     centred : bool, default=True
@@ -66,10 +66,11 @@ def dask_moments(
 
     Notes
     -----
-    If the sizes of X's chunks are known, the folds are those of scikit-learn's ``KFold(n_folds)``: consecutive
-    rows. If they are not, as in a DataFrame, a second pass would have to count them; each chunk is then cut into
-    `n_folds` runs of consecutive rows, one for each fold, and which fold gets the first goes around from chunk
-    to chunk. For KFold's own, ``X.to_dask_array(lengths=True)`` and ``X.compute_chunk_sizes()`` count them.
+    If the sizes of X's chunks are known, the folds are those of scikit-learn's ``KFold(n_folds)``:
+    consecutive rows. If they are not, as in a DataFrame, a second pass would have to count them; each chunk
+    is then cut into `n_folds` runs of consecutive rows, one for each fold, and which fold gets the first goes
+    around from chunk to chunk. For KFold's own, ``X.to_dask_array(lengths=True)`` of a DataFrame and
+    ``X.compute_chunk_sizes()`` of an array count them.
 
     Examples
     --------

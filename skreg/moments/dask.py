@@ -93,7 +93,7 @@ def by_rows(function: Callable[[Any], NDArray[Any]], X: Any, n_outputs: int | No
     n_outputs : int or None
         None for one-dimensional results.
     dtype : dtype
-        Of the results.
+        Of the results, where that of X has no more digits.
 
     Returns
     -------
@@ -101,9 +101,8 @@ def by_rows(function: Callable[[Any], NDArray[Any]], X: Any, n_outputs: int | No
         In chunks of as many rows as those of X.
     """
     _check_kind("X", X, ndim=2)
-    if hasattr(X, "to_dask_array"):
-        X = X.to_dask_array()
-    X = X.rechunk({1: -1})
+    dtype = np.result_type(_dtype_of(X), dtype)
+    X = _uncut(X if isinstance(X, da.Array) else X.astype(np.float64).to_dask_array())
     if n_outputs is None:
         return X.map_blocks(function, dtype=dtype, drop_axis=1, meta=np.empty(0, dtype))
     return X.map_blocks(
@@ -258,7 +257,7 @@ def _reduced(
 
 
 def _chunks_of(parts: Sequence[Any]) -> list[list[Any]]:
-    """Optimise collections such that what they have in common is computed once; return the chunks of each."""
+    """Optimise collections such that what they share is computed once; return the chunks of each."""
     arrays = [part for part in parts if isinstance(part, da.Array)]
     found = iter(_array_chunks(arrays) if arrays else [])
     # Fused, a frame's tasks would load what X and y are both columns of for each of them.
@@ -271,7 +270,7 @@ def _chunks_of(parts: Sequence[Any]) -> list[list[Any]]:
 
 
 def _array_chunks(arrays: Sequence[Any]) -> list[list[Any]]:
-    """Do what `to_delayed` does with one array, for several together: `dask.optimize` takes each by itself."""
+    """Do as `to_delayed` does, with several arrays together, which `dask.optimize` takes each by itself."""
     keys = [list(flatten(array.__dask_keys__())) for array in arrays]
     graph = HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
     graph = arrays[0].__dask_optimize__(graph, list(flatten(keys)))
