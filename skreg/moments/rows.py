@@ -59,9 +59,11 @@ def add_products(
     has_rest = np.any(rest)
     # Few rows at a time would read and write the whole Gram matrix too often.
     step = max(_PRODUCT_ROWS, _PRODUCT_SIZE // max(1, p))
+    # One buffer: workers of Dask, to keep little memory, give every array back to the system at once.
+    buffer = np.empty_like(X[:step], dtype=np.float64, subok=False)
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
-        block = np.subtract(X[rows], first, dtype=np.float64)
+        block = np.subtract(X[rows], first, out=buffer[: rows.stop - start])
         if has_rest:
             block -= rest
         xy += block.T @ weighted_y[rows]
@@ -92,10 +94,13 @@ def weighted_means(X: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, Fl
         return np.zeros(X.shape[1]), np.zeros(X.shape[1])
     share = weights / total
     first, left_over = np.zeros((2, X.shape[1]))
+    buffer = None  # for all blocks: a new array each takes longer than what is done with it
     for rows in row_blocks(*X.shape):
         first += share[rows] @ X[rows]
     for rows in row_blocks(*X.shape):
-        left_over += share[rows] @ (X[rows] - first)
+        if buffer is None:
+            buffer = np.empty_like(X[rows], dtype=np.float64, subok=False)
+        left_over += share[rows] @ np.subtract(X[rows], first, out=buffer[: rows.stop - rows.start])
     mean = first + left_over
     rest = left_over - (mean - first)
     # What is within the rounding of the second pass itself means nothing; for a constant column it is zero.
