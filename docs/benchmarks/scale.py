@@ -2,8 +2,8 @@
 
 python docs/benchmarks/scale.py [pass] [dask] [peers] [memory]
 
-All parts by default, about ten minutes on two cores. Each rewrites its rows of scale.csv and the page scale.md.
-BLAS has one thread everywhere; what is compared is timed in turn in one run, and medians are given.
+All parts by default, about ten minutes on two cores. Each rewrites its rows of scale.csv and the page
+scale.md. BLAS has one thread everywhere; what is compared is timed in turn in one run, and medians are given.
 """
 
 import csv
@@ -15,8 +15,7 @@ import time
 import warnings
 from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 import dask
 import dask.array as da
@@ -86,7 +85,7 @@ def measure_pass(folder):
         spent = in_turn(
             {
                 "reading: the sum of all numbers": lambda chunks=chunks: sum(c.sum() for c in chunks()),
-                "one dsyrk of each chunk, from the file": lambda chunks=chunks: [product(c) for c in chunks()],
+                "one dsyrk of each chunk, from the file": lambda chunks=chunks: [*map(product, chunks())],
                 "Moments.from_chunks, from the file": lambda file=file, y=y: Moments.from_chunks(
                     array_chunks(np.load(file, mmap_mode="r"), y)
                 ),
@@ -109,7 +108,8 @@ def measure_dask(_folder):
         def busy():
             return sum(client.run(time.process_time).values())
 
-        for p, rows, n_blocks in ((100, 100_000, 20), (500, 20_000, 20), (1000, 10_000, 20), (2000, 5_000, 10)):
+        shapes = ((100, 100_000, 20), (500, 20_000, 20), (1000, 10_000, 20), (2000, 5_000, 10))
+        for p, rows, n_blocks in shapes:
             X = _blocks(p, rows, n_blocks).persist()
             y = (X[:, 0] - X[:, 1]).persist()
             wait([X, y])
@@ -151,7 +151,7 @@ def measure_peers(_folder):
     """Least squares of 10⁶ rows × 100: seconds to an excess of the mean squared error over the least."""
     n, p, n_blocks = 1_000_000, 100, 10
     rows = n // n_blocks
-    with _cluster() as cluster, Client(cluster) as client:
+    with _cluster() as cluster, Client(cluster):
         X = _blocks(p, rows, n_blocks, mean=0.0).persist()
         noise = da.random.default_rng(1).standard_normal(n, chunks=rows)
         y = (X[:, ::2].sum(axis=1) + noise).persist()
@@ -174,7 +174,8 @@ def measure_peers(_folder):
             ]
 
         ridge = Ridge(alpha=1e-6)
-        yield from row("Ridge(alpha=1e-6), two workers", np.median(seconds(lambda: ridge.fit(X, y), 3)), ridge)
+        spent = np.median(seconds(lambda X=X, y=y: ridge.fit(X, y), 3))
+        yield from row("Ridge(alpha=1e-6), two workers", spent, ridge)
         yield from _dask_ml(X, y, row)
         blocks = [dask.compute(*pair) for pair in zip(X.to_delayed().ravel(), y.to_delayed(), strict=True)]
         del X, y
@@ -226,8 +227,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from skreg import Moments, Ridge
-def peak():
-    return next(int(l.split()[1]) for l in Path("/proc/self/status").read_text().splitlines() if l[:5] == "VmHWM")
+def peak():  # of this process alone, where ru_maxrss may be that of the one that started it
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 Ridge(alpha=1.0).fit(np.eye(3), np.arange(3.0))
 before, n, p, step = peak(), int(sys.argv[1]), 100, 40_000
 rng = np.random.default_rng(0)
@@ -243,7 +245,8 @@ print((peak() - before) / 1024)
 def measure_memory(_folder):
     """The peak of a process that fits generated chunks, above that of a process with skreg loaded."""
     for n in (10**5, 10**6, 10**7):
-        done = subprocess.run([sys.executable, "-c", _MEMORY, str(n)], capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", _MEMORY, str(n)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         yield f"{n}×100", "peak memory above the interpreter with skreg", "MiB", float(done.stdout)
 
 

@@ -2,43 +2,51 @@
 
 import csv
 import math
+import textwrap
 
 _HEAD = """# Moments at scale
 
-Written by `docs/benchmarks/scale.py` from `scale.csv`: {machine}. BLAS on one thread everywhere; medians of what is
-timed in turn.
+Written by `docs/benchmarks/scale.py` from `scale.csv`: {machine}. BLAS on one thread everywhere; medians
+of what is timed in turn.
 """
 
 _PASS = """
 ## One pass of one process
 
-A file of float64 that the system has in its cache, read through a memory map in chunks of 32 MB. The floors are
-reading every number once (their sum) and one `dsyrk` of each chunk, which is the p²/2 multiplications a row that no
-exact method is without. Above these the pass checks that all is finite, takes means in two parts and centres.
+A file of float64 that the system has in its cache, read through a memory map in chunks of 32 MB. The
+floors are reading every number once (their sum) and one `dsyrk` of each chunk, which is the p²/2
+multiplications a row that no exact method is without. Above these the pass checks that all is finite,
+takes means in two parts and centres.
 """
 
 _DASK = """
 ## Two Dask workers
 
-Blocks persisted in the memory of two processes of one thread each, on one machine. The floor is `dsyrk` of the same
-blocks where they lie, by the same scheduler, of which one number each comes back. CPU seconds are those of the two
-workers, all that they did; on a machine that others use, as this one was, they say more than the wall's clock.
+Blocks persisted in the memory of two processes of one thread each, on one machine. The floor is `dsyrk`
+of the same blocks where they lie, by the same scheduler, of which one number each comes back. CPU
+seconds are those of the two workers, all that they did; on a machine that others use, as this one was,
+they say more than the wall's clock.
+"""
+
+_BLOCKS = """
+Of {case}, a block costs {spent} in all: the part of the graph and of the scheduler, for blocks that are
+next to no work.
 """
 
 _PEERS = """
 ## Least squares of 10⁶×100, to equal error
 
-Columns of mean 0 and variance 1, which is what stochastic gradients need. The excess is (MSE − MSE of least squares) /
-MSE of least squares on the training rows, computed from the moments. SGDRegressor gets the same chunks by
-`partial_fit`, one pass after another in their order, and no penalty; its seconds are those up to the end of the first
-pass below the excess, of at most 20.
+Columns of mean 0 and variance 1, which is what stochastic gradients need. The excess is (MSE − MSE of
+least squares) / MSE of least squares on the training rows, computed from the moments. SGDRegressor gets
+the same chunks by `partial_fit`, one pass after another in their order, and no penalty; its seconds are
+those up to the end of the first pass below the excess, of at most 20.
 """
 
 _MEMORY = """
 ## Memory
 
-The peak of a process that generates chunks of 40,000×100 (32 MB each) and fits them, less the peak before the first
-chunk with skreg loaded.
+The peak of a process that generates chunks of 40,000×100 (32 MB each) and fits them, less the peak
+before the first chunk with skreg loaded.
 """
 
 
@@ -46,7 +54,8 @@ def write(folder):
     """Write the page beside its table."""
     with (folder / "scale.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    parts = {part: [row for row in rows if row["part"] == part] for part in ("pass", "dask", "peers", "memory")}
+    names = ("pass", "dask", "peers", "memory")
+    parts = {name: [row for row in rows if row["part"] == name] for name in names}
     lines = [_HEAD.format(machine="two shared cores"), _PASS, *_pass_table(parts["pass"])]
     lines += [_DASK, *_dask_table(parts["dask"]), _PEERS, *_peers_table(parts["peers"])]
     lines += [_MEMORY, "| data | MiB |", "|---|---|"]
@@ -65,7 +74,8 @@ def _cases(rows, unit=None):
 
 
 def _pass_table(rows):
-    lines = ["| data | what | seconds | 10⁶ rows/s | GB/s | of the floors' sum |", "|---|---|---|---|---|---|"]
+    head = "| data | what | seconds | 10⁶ rows/s | GB/s | of the floors' sum |"
+    lines = [head, "|---|---|---|---|---|---|"]
     for case, spent in _cases(rows).items():
         n, p = map(int, case.split("×"))
         floor = sum(value for what, value in spent.items() if what.startswith(("reading", "one dsyrk")))
@@ -92,8 +102,8 @@ def _dask_table(rows):
             )
     for row in rows:
         if row["unit"] == "milliseconds":
-            lines += ["", f"Of {row['case']}, a block costs {float(row['value']):.2g} ms in all: the graph's and",
-                      "the scheduler's part, for blocks that are next to no work."]
+            spent = f"{float(row['value']):.2g} ms"
+            lines += ["", _filled(_BLOCKS.format(case=row["case"], spent=spent))]
     return lines
 
 
@@ -110,53 +120,64 @@ def _peers_table(rows):
     return lines
 
 
+_ASSUMED = """
+100 features, float64; workers of one core that each do {rate:.2g}·10⁶ rows a second, as one core here
+did from a file in cache ({speed:.2g} GB/s: a disk or a network that gives less is what decides instead).
+A chunk costs {overhead:.2g} ms of the one process that schedules. In the tree, of fan-in 4, travel
+matrices of 80 kB; the solve comes once and takes milliseconds.
+"""
+
+_CHUNKS = """
+Of 10¹² rows in chunks of 80 MB the ten million chunks would keep the scheduler busy for {small}: at that
+size a task has to take more. A chunk of 10⁷ rows is 8 GB if it is in memory at once. A task that goes
+through a file of its own, `Moments.from_chunks(parquet_chunks(file, …))`, holds 32 MB of it, and the
+moments of the files add up, or are saved where they are and added elsewhere. Workers of eight cores make
+both passes eight times as short, if they are fed.
+"""
+
+_AFTER = """
+A pass serves every alpha, every fold and the posterior: LassoCV adds a matrix a fold to what travels,
+and what comes after the pass does not know how many rows there were. Counts are exact up to 9·10¹⁵ rows.
+Sums round by ε times a root of the blocks in a chunk and of the depth of the tree, not of the rows;
+`Moments.rounding` says how much, and the certificate of the fit has room for it.
+"""
+
+
 def _arithmetic(parts):
     """Work out larger data from what was measured."""
-    case = "1000000×100"
-    if case not in _cases(parts["pass"]) or not parts["dask"]:
+    passes = _cases(parts["pass"]).get("1000000×100")
+    overhead = [float(row["value"]) for row in parts["dask"] if row["unit"] == "milliseconds"]
+    if not passes or not overhead:
         return []
-    rate = 1e6 / _cases(parts["pass"])[case]["Moments.from_chunks, from the file"]
-    overhead = next(float(row["value"]) for row in parts["dask"] if row["unit"] == "milliseconds") / 1e3
-    lines = [
-        "",
-        "## Arithmetic: 10⁹ rows on 10 workers, 10¹² rows on 1000",
-        "",
-        f"100 features, float64, workers of one core that each do {rate / 1e6:.2g}·10⁶ rows a second, as one core here",
-        f"did from a file in cache ({rate * 800 / 1e9:.2g} GB/s: a disk or a network that gives less is what decides).",
-        f"Chunks cost {overhead * 1e3:.2g} ms each of the one process that schedules. The tree of fan-in 4 passes on",
-        "matrices of 80 kB; the solve comes once, in milliseconds.",
-        "",
-        "| | 10⁹ rows, 10 workers | 10¹² rows, 1000 workers |",
-        "|---|---|---|",
-    ]
-    table = {name: [] for name in ("data", "a worker reads", "the pass", "chunks", "scheduling", "tree")}
+    rate = 1e6 / passes["Moments.from_chunks, from the file"]
+    table = {name: [] for name in ("data", "a worker reads", "the pass", "chunks", "scheduling", "the tree")}
     for n, workers, rows_in_a_chunk in ((1e9, 10, 1e5), (1e12, 1000, 1e7)):
         chunks = n / rows_in_a_chunk
         table["data"].append(f"{n * 800 / 1e12:g} TB")
         table["a worker reads"].append(f"{n * 800 / workers / 1e9:g} GB")
-        table["the pass"].append(f"{_time(n / workers / rate)}")
+        table["the pass"].append(_time(n / workers / rate))
         table["chunks"].append(f"{chunks:,.0f} of {rows_in_a_chunk * 800 / 1e6:,.0f} MB")
-        table["scheduling"].append(_time(chunks * overhead))
-        levels = math.ceil(math.log(chunks, 4))
-        # 80 kB at 1 GB/s and a task of a millisecond a level, above the leaves
-        table["tree"].append(f"{levels} levels: its last ones {levels * 5:.0f} ms")
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table.items()]
-    small = 1e12 / 1e5 * overhead
-    lines += [
+        table["scheduling"].append(_time(chunks * overhead[0] / 1e3))
+        table["the tree"].append(f"{math.ceil(math.log(chunks, 4))} levels")
+    assumed = _ASSUMED.format(rate=rate / 1e6, speed=rate * 800 / 1e9, overhead=overhead[0])
+    return [
         "",
-        f"Of 10¹² rows in chunks of 80 MB, as of 10⁹, the {1e12 / 1e5:,.0f} chunks would keep the scheduler busy for",
-        f"{_time(small)}: at that size one task has to take many of them. A chunk of 10⁷ rows is 8 GB if it is in",
-        "memory at once; a task that goes through its file by `Moments.from_chunks(parquet_chunks(file, …))` holds",
-        "32 MB of it, and the moments of the files add up, `sum(found[1:], start=found[0])`, or are saved and added",
-        "elsewhere. Worker's threads multiply the rate; eight a worker make both passes eight times as short, if",
-        "they are fed.",
+        "## Arithmetic: 10⁹ rows on 10 workers, 10¹² rows on 1000",
         "",
-        "A pass serves every alpha, every fold and the posterior: LassoCV adds one matrix a fold to what travels, and",
-        "what comes after the pass does not know how many rows there were. Counts are exact up to 9·10¹⁵ rows. Sums",
-        "round as a tree does, by ε times a root of its depth and of the blocks in a chunk, not of the rows; how much",
-        "is in `Moments.rounding`, and the certificate of the fit has room for it.",
+        _filled(assumed),
+        "",
+        "| | 10⁹ rows, 10 workers | 10¹² rows, 1000 workers |",
+        "|---|---|---|",
+        *(f"| {name} | {' | '.join(cells)} |" for name, cells in table.items()),
+        "",
+        _filled(_CHUNKS.format(small=_time(1e7 * overhead[0] / 1e3))),
+        "",
+        _filled(_AFTER),
     ]
-    return lines
+
+
+def _filled(text):
+    return textwrap.fill(" ".join(text.split()), 105)
 
 
 def _time(seconds):
