@@ -215,6 +215,18 @@ cdef class Chain:
         """From now on slide along these directions too, given Gd of each direction d."""
         self.directions, self.direction_images = directions, images
 
+    def position(self):
+        """Where the chain stands, which another one of the same posterior can `go_to`."""
+        return np.array(self.w), np.array(self.state), (
+            self.variance, self.half, self.penalty, self.stretched, self.age
+        )
+
+    def go_to(self, position):
+        """Stand there instead."""
+        w, state, numbers = position
+        self.w, self.state = np.array(w), np.array(state)
+        self.variance, self.half, self.penalty, self.stretched, self.age = numbers
+
     def run(
         self, int mirrored, const double[::1] uniforms, const double[::1] gammas, int n_draws,
         double[:, ::1] coef, double[:, ::1] record,

@@ -107,18 +107,20 @@ def draw_gibbs(
         )
     with one_blas_thread():
         posterior = scaled_posterior(energy, noise)
-        start = _Start(posterior, energy)
-        walks = [_Walk(posterior, start, rng, energy.alpha, alpha_prior, report) for rng in generators]
+        start = _Start(posterior, energy, alpha_prior)
+        walks = [_Walk(start, posterior, rng, report) for rng in generators]
         tune = 3 * _PILOT if tune is None else tune
         updates = 2 * len(walks) * (draws + tune) * energy.n_features
+        slides = _NOWHERE
         with tasks_at_once(n_jobs if updates > _WORTH_THREADS else 1) as at_once:
 
             def advance(n: int, mirrored: int) -> list[_Path]:
-                return at_once([(walk.advance, n, mirrored) for walk in walks])
-
-            def slide_along(directions: FloatArray, images: FloatArray) -> None:
-                for walk in walks:
-                    walk.chain.slide_along(directions, images)
+                made = at_once([(_advance, start, walk, slides, n, mirrored) for walk in walks])
+                for number, (walk, _path) in enumerate(made):
+                    if report is not None and walk is not walks[number]:
+                        report(n)  # in another process it could not
+                    walks[number] = walk
+                return [path for _walk, path in made]
 
             share, left, n_directions = _UNKNOWN, tune, 0
             if tune >= 2 * _PILOT:
@@ -129,13 +131,13 @@ def draw_gibbs(
                 directions, images = start.undetermined()
                 cost = 1.0 + directions.shape[1] * start.relative_cost_of_a_slide
                 if directions.shape[1] and cost * share < 1.0:  # else they cannot pay
-                    slide_along(directions, images)
+                    slides = directions, images
                     left -= _PILOT
                     with_slides = _efficiency(advance(_PILOT, 1))
                     if with_slides > cost * share:
                         share, n_directions = with_slides, directions.shape[1]
                     else:  # collinearity is not what keeps the sweeps from mixing
-                        slide_along(*_NOWHERE)
+                        slides = _NOWHERE
             mirrored = next((sweeps for least, sweeps in _MIRRORED if share >= least), _MIRRORED[-1][1])
             advance(left, mirrored)
             paths = advance(draws, mirrored)
@@ -154,7 +156,7 @@ def draw_gibbs(
         log_density += (shape - 1.0) * np.log(alpha) - rate * alpha
     return Draws(
         coef=coef,
-        intercept=draw_intercepts(energy, coef, sigma, generators),
+        intercept=draw_intercepts(energy, coef, sigma, [walk.rng for walk in walks]),
         sigma=sigma,
         method="gibbs",
         alpha=alpha,
@@ -178,7 +180,13 @@ class _Path(NamedTuple):
 class _Start:
     """What all walks of a posterior share: the matrix, the centres, and what the contract's numbers are."""
 
-    def __init__(self, posterior: ScaledPosterior, energy: Energy) -> None:
+    def __init__(
+        self, posterior: ScaledPosterior, energy: Energy, alpha_prior: tuple[float, float] | None = None
+    ) -> None:
+        self.alpha, self.alpha_prior = energy.alpha, alpha_prior
+        # Only alpha's conditional asks for it; it has the data.
+        self.posterior = None if alpha_prior is None else posterior
+        self.penalty = posterior.penalty
         problem, penalty = posterior.problem, posterior.penalty
         p, n = problem.n_features, problem.n_rows
         rows = p > _WIDE * n
@@ -272,21 +280,31 @@ def _contract(posterior: ScaledPosterior) -> tuple[int, float]:
     return Contract.SCALED, shape + posterior.n_penalized * (1.0 if np.any(posterior.penalty.l1 > 0) else 0.5)
 
 
+def _advance(
+    start: _Start, walk: _Walk, slides: tuple[FloatArray, FloatArray], n: int, mirrored: int
+) -> tuple[_Walk, _Path]:
+    """Make n draws of a walk; return it too, since in another process it is a copy that has moved."""
+    walk.stand_on(start)
+    walk.chain.slide_along(*slides)
+    path = walk.advance(n, mirrored)
+    return walk, path
+
+
 class _Walk:
-    """One chain with its randomness, and with alpha where that is sampled along."""
+    """One chain with its randomness, and with alpha where that is sampled along.
+
+    It goes to another process without what all walks share, and `stand_on` gives it that there.
+    """
 
     def __init__(
         self,
-        posterior: ScaledPosterior,
         start: _Start,
+        posterior: ScaledPosterior,
         rng: np.random.Generator,
-        alpha: float,
-        alpha_prior: tuple[float, float] | None,
         report: Callable[[int], None] | None,
     ) -> None:
-        self.posterior, self.rng, self.report = posterior, rng, report
-        self.alpha, self.first_alpha, self.alpha_prior = alpha, alpha, alpha_prior
-        self.start = start
+        self.rng, self.report, self.start = rng, report, start
+        self.alpha = start.alpha
         # The chain reads these, and alpha moves them.
         self.l1, self.l2 = posterior.penalty.l1.copy(), posterior.penalty.l2.copy()
         self.net_ratio = start.net_ratio.copy()
@@ -296,22 +314,41 @@ class _Walk:
         with np.errstate(divide="ignore"):
             spread = np.minimum(sigma / np.sqrt(start.curvature + self.l2), start.variance / self.l1)
         w = start.mode + 2.0 * spread * rng.standard_normal(start.mode.size)
-        self.chain = Chain(
+        variance = start.variance * (1.0 if posterior.noise.contract == "known" else rng.uniform(0.5, 2.0))
+        self.chain = self._chain(np.abs(w) if posterior.penalty.positive else w, variance)
+        if start.alpha_prior is not None:
+            self._set_alpha(start.alpha * rng.uniform(0.5, 2.0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.start is None:  # on its way still
+            return vars(self)
+        return {**vars(self), "start": None, "report": None, "chain": self.chain.position()}
+
+    def stand_on(self, start: _Start) -> None:
+        """Make the chain anew if the walk has come from another process."""
+        if self.start is not None:
+            return
+        self.start, position = start, self.chain
+        # What comes in may be read-only.
+        self.l1, self.l2, self.net_ratio = (np.array(part) for part in (self.l1, self.l2, self.net_ratio))
+        self.chain = self._chain(position[0], 1.0)
+        self.chain.go_to(position)
+
+    def _chain(self, w: FloatArray, variance: float) -> Chain:
+        return Chain(
             l1=self.l1,
             l2=self.l2,
             net_ratio=self.net_ratio,
-            w=np.abs(w) if posterior.penalty.positive else w,
-            variance=start.variance * (1.0 if posterior.noise.contract == "known" else rng.uniform(0.5, 2.0)),
-            **start.arguments,
+            w=w,
+            variance=variance,
+            **self.start.arguments,
         )
-        if alpha_prior is not None:
-            self._set_alpha(alpha * rng.uniform(0.5, 2.0))
 
     def advance(self, n: int, mirrored: int) -> _Path:
         """Make n draws."""
         p = self.l1.size
         coef, record, alpha = np.empty((n, p)), np.empty((n, 3)), np.empty(n)
-        most = 1 + _BLOCK // p if self.alpha_prior is None else 1
+        most = 1 + _BLOCK // p if self.start.alpha_prior is None else 1
         done = 0
         while done < n:
             enough = (1 + mirrored) * self.chain.most_uniforms()
@@ -321,7 +358,7 @@ class _Walk:
             gammas = self._gammas(wanted * (1 + mirrored))
             made = self.chain.run(mirrored, self.uniforms, gammas, wanted, coef[done:], record[done:])
             self.uniforms = self.uniforms[self.chain.used :]
-            if self.alpha_prior is not None:
+            if self.start.alpha_prior is not None:
                 before = self.alpha
                 self._draw_alpha(record[done, 0], record[done, 2])
                 alpha[done] = self.alpha
@@ -336,9 +373,9 @@ class _Walk:
 
     def _draw_alpha(self, variance: float, penalty: float) -> None:
         """Draw alpha given the coefficients and σ²: from its Gamma, or by a slice of log alpha."""
-        assert self.alpha_prior is not None  # or nothing calls this
-        shape, rate = self.alpha_prior
-        posterior = self.posterior
+        start, posterior = self.start, self.start.posterior
+        assert start.alpha_prior is not None and posterior is not None  # or nothing calls this
+        shape, rate = start.alpha_prior
         divisor = posterior.divisor(variance)
         rate += penalty / self.alpha / divisor
         if posterior.is_net:
@@ -347,7 +384,7 @@ class _Walk:
                 if log_alpha < _LEAST_LOG_ALPHA:
                     return -math.inf
                 alpha = math.exp(log_alpha)
-                normalizer = posterior.log_normalizer(divisor, alpha / self.first_alpha)
+                normalizer = posterior.log_normalizer(divisor, alpha / start.alpha)
                 return float(shape * log_alpha - rate * alpha - normalizer)
 
             width = 2.0 / math.sqrt(shape + posterior.n_penalized)
@@ -358,10 +395,11 @@ class _Walk:
             self._set_alpha(self.rng.gamma(shape) / rate)
 
     def _set_alpha(self, alpha: float) -> None:
-        self.alpha, ratio = alpha, alpha / self.first_alpha
-        self.l1[:] = self.posterior.penalty.l1 * ratio
-        self.l2[:] = self.posterior.penalty.l2 * ratio
-        self.net_ratio[:] = self.start.net_ratio * math.sqrt(ratio)
+        start = self.start
+        self.alpha, ratio = alpha, alpha / start.alpha
+        self.l1[:] = start.penalty.l1 * ratio
+        self.l2[:] = start.penalty.l2 * ratio
+        self.net_ratio[:] = start.net_ratio * math.sqrt(ratio)
 
 
 def _slice(log_density: Callable[[float], float], x: float, width: float, rng: np.random.Generator) -> float:

@@ -10,14 +10,12 @@ from typing import Any
 
 from joblib import effective_n_jobs
 from sklearn.callback import CallbackContext
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import Parallel
 
 from skreg.linear_model._base import check_number
+from skreg.solvers.tasks import Task, calls, in_turn
 
 __all__ = ["Task", "check_n_jobs", "in_turn", "reported", "tasks_at_once"]
-
-# A function and the arguments to call it with.
-Task = tuple[Any, ...]
 
 
 def check_n_jobs(n_jobs) -> None:
@@ -29,11 +27,6 @@ def check_n_jobs(n_jobs) -> None:
         raise ValueError("n_jobs must be None or an integer other than 0, got 0.")
 
 
-def in_turn(tasks: list[Task]) -> list[Any]:
-    """Call each task, and return their values."""
-    return [function(*arguments) for function, *arguments in tasks]
-
-
 @contextmanager
 def tasks_at_once(n_jobs) -> Iterator[Callable[[list[Task]], list[Any]]]:
     """Give a function that calls each task, so many at once, and returns their values in order."""
@@ -41,7 +34,7 @@ def tasks_at_once(n_jobs) -> Iterator[Callable[[list[Task]], list[Any]]]:
         yield in_turn
         return
     with Parallel(n_jobs=n_jobs, prefer="threads") as parallel:  # one pool: its start and end take longest
-        yield lambda tasks: parallel(delayed(function)(*arguments) for function, *arguments in tasks)
+        yield lambda tasks: parallel(calls(tasks))
 
 
 def reported(context: CallbackContext, estimator, name: str, task: Task) -> Task:

@@ -20,7 +20,7 @@ from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import in_turn, reported, tasks_at_once
 from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, select_alpha
 from skreg.linear_model.alphas import check_alphas_or_number
-from skreg.linear_model.scores import FORMULAS, ScoredData, check_r2_is_defined, takes_weights
+from skreg.linear_model.scores import FORMULAS, JudgedFolds, ScoredData, check_r2_is_defined, takes_weights
 from skreg.moments import Moments
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.folds import Folds
@@ -362,19 +362,10 @@ class RidgeCV(CrossValidated, LinearModel):
         folds = Folds(data.problem, data.unit, splits, data.alphas)
         by_name = self.scoring is None or not (data.knows_rows and get_config()["enable_metadata_routing"])
         formula = FORMULAS.get(self.scoring) if by_name and isinstance(self.scoring, str | None) else None
-        scorer = self._scorer()
-
-        def judge(i: int) -> tuple[FloatArray, FloatArray]:
-            fold = folds.fit(i)
-            if formula is not None:
-                squared = fold.squared_errors()
-                scores = data.averaged(formula(fold, squared))
-            else:
-                squared, scores = data.judge_by_predictions(fold, scorer, score_params)
-            return data.averaged(squared.T / fold.total_weight), scores
-
+        judged = JudgedFolds(folds, data, formula, self._scorer(), score_params)
+        tasks = [reported(context, self, "fold", (JudgedFolds.judge, judged, i)) for i in range(len(splits))]
         with tasks_at_once(self.n_jobs) as run:
-            results = run([reported(context, self, "fold", (judge, i)) for i in range(len(splits))])
+            results = run(tasks)
         self.mse_path_ = np.stack([mse for mse, _scores in results], axis=1)
         self.score_path_ = np.stack([scores for _mse, scores in results], axis=1)
         by_fold = np.moveaxis(self.score_path_, 1, -1)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.folds import Fold
+from skreg.solvers.folds import Fold, Folds
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.spectral import Spectrum
 
-__all__ = ["FORMULAS", "ScoredData", "check_r2_is_defined", "takes_weights"]
+__all__ = ["FORMULAS", "JudgedFolds", "ScoredData", "check_r2_is_defined", "takes_weights"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -82,6 +82,27 @@ class ScoredData:
             squared.append(np.einsum("itk,itk->tk", errors, errors))
             scores.append(self.scores(fold.test, self.predictions(fold.test, errors), scorer, params))
         return np.concatenate(squared, axis=1), np.concatenate(scores)
+
+
+@dataclass(eq=False)
+class JudgedFolds:
+    """Folds, and how each is scored: by a formula of its squared errors, or by a scorer."""
+
+    folds: Folds
+    data: ScoredData
+    formula: Callable[[Fold, FloatArray], FloatArray] | None
+    scorer: Callable[..., float]
+    params: dict[str, Any]
+
+    def judge(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """Fit fold i; return its mean squared errors and its scores at every alpha."""
+        fold = self.folds.fit(i)
+        if self.formula is not None:
+            squared = fold.squared_errors()
+            scores = self.data.averaged(self.formula(fold, squared))
+        else:
+            squared, scores = self.data.judge_by_predictions(fold, self.scorer, self.params)
+        return self.data.averaged(squared.T / fold.total_weight), scores
 
 
 class _Fixed(RegressorMixin, BaseEstimator):

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from joblib import effective_n_jobs
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import Parallel
 
 from skreg.solvers.blas import one_blas_thread
+from skreg.solvers.tasks import calls
 
 __all__ = ["run"]
 
@@ -33,7 +34,7 @@ def run(tasks: list[tuple[Any, ...]], n_jobs: int | None, progressbar: bool, uni
             values: Iterable[Any] = (function(*arguments) for function, *arguments in tasks)
         else:
             parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-            values = parallel(delayed(function)(*arguments) for function, *arguments in tasks)
+            values = parallel(calls(tasks))
         for value in values:
             advance()
             yield value

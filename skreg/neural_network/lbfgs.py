@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 from scipy.optimize import minimize
 
@@ -13,6 +9,7 @@ from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import Network, Workspace
 from skreg.neural_network.training import Rows, pool
 from skreg.penalties import ElasticNetPenalty
+from skreg.solvers.tasks import Task
 
 __all__ = ["minimize_lbfgs"]
 
@@ -54,21 +51,23 @@ def minimize_lbfgs(
     converged : bool
         Whether all of them converged.
     """
-    tasks: list[Callable[[], Any]] = [
-        partial(_minimize_member, network, k, rows, chosen, penalty, max_iter, tol)
-        for k in range(network.n_members)
+    members = [network.members(slice(k, k + 1)) for k in range(network.n_members)]
+    tasks: list[Task] = [
+        (_minimize_member, member, k, rows, chosen, penalty, max_iter, tol)
+        for k, member in enumerate(members)
     ]
     with pool(n_jobs) as call:
         results = call(tasks)
-    n_iter, loss, converged = zip(*results, strict=True)
+    found, n_iter, loss, converged = zip(*results, strict=True)
+    for member, solution in zip(members, found, strict=True):
+        member.set_to(solution)
     return list(n_iter), list(loss), all(converged)
 
 
-def _minimize_member(network, k, rows, chosen, penalty, max_iter, tol):
-    which = slice(k, k + 1)
-    work = Workspace(network.members(which), len(chosen), Dropout.none(len(network.coefs) - 1))
+def _minimize_member(member, k, rows, chosen, penalty, max_iter, tol):
+    work = Workspace(member, len(chosen), Dropout.none(len(member.coefs) - 1))
     batch = work.batch(len(chosen))
-    rows.gather(chosen, which, batch, None)
+    rows.gather(chosen, slice(k, k + 1), batch, None)
     n, n_weights = work.parameters.size, work.n_weights
 
     def loss_and_gradient(parameters):
@@ -108,5 +107,4 @@ def _minimize_member(network, k, rows, chosen, penalty, max_iter, tol):
             solution = result.x[:n].copy()
             solution[:n_weights] -= result.x[n:]
         loss, _ = loss_and_gradient(solution)
-    network.members(which).set_to(work.network)
-    return int(result.nit), loss, bool(result.success)
+    return work.network, int(result.nit), loss, bool(result.success)

@@ -203,6 +203,10 @@ class Workspace:
         self._no_thresholds, self._no_scales = np.zeros_like(self._thresholds), np.ones_like(self._scales)
         self._batches: dict[int, Batch] = {}
 
+    def __reduce__(self) -> Any:
+        # Another process makes buffers of its own; their contents last for a step.
+        return _workspace, (self.network, self.batch_size, self.dropout, self.loss)
+
     @property
     def n_weights(self) -> int:
         """How many of the parameters are weights: the first ones; biases follow."""
@@ -261,6 +265,12 @@ class Workspace:
             batch.deltas,
             self.gradient,
         )
+
+
+def _workspace(network: Network, batch_size: int, dropout: Dropout, loss: Array) -> Workspace:
+    work = Workspace(network, batch_size, dropout)
+    work.loss[...] = loss
+    return work
 
 
 class Batch:

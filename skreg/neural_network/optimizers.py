@@ -27,7 +27,16 @@ __all__ = ["SCHEDULES", "SGD", "AdamW", "constant", "cosine", "one_cycle"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class AdamW:
+class _Steps:
+    """What the optimisers share: they write to their moments."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # joblib hands large arrays to other processes as memory maps that are read-only.
+        owned = {name: np.array(v) if isinstance(v, np.ndarray) else v for name, v in state.items()}
+        vars(self).update(owned)
+
+
+class AdamW(_Steps):
     """Adam with decoupled weight decay, in place (Loshchilov and Hutter 2019, algorithm 2).
 
     Parameters
@@ -95,7 +104,7 @@ class AdamW:
         _cap(work, self.max_norm)
 
 
-class SGD:
+class SGD(_Steps):
     """Gradient descent with momentum, Nesterov's or the heavy ball, in place.
 
     Parameters

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from scipy import sparse
+from sklearn.utils.parallel import Parallel
 
 from skreg.neural_network._kernels.minibatch import (
     deal_rows,
@@ -33,6 +34,7 @@ from skreg.neural_network._kernels.minibatch import (
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import Batch, Network, Workspace, output_function
 from skreg.neural_network.optimizers import SGD, AdamW
+from skreg.solvers.tasks import Task, calls, in_turn
 
 __all__ = ["Outcome", "Rows", "Trainer", "group_slices", "pool"]
 
@@ -109,18 +111,22 @@ def group_slices(n_members: int, layer_units: Sequence[int]) -> list[slice]:
 
 
 @contextmanager
-def pool(n_jobs: int | None) -> Iterator[Callable[[list[Callable[[], Any]]], list[Any]]]:
-    """Give a function that calls functions, so many at once in threads, and returns their values in order.
+def pool(n_jobs: int | None) -> Iterator[Callable[[list[Task]], list[Any]]]:
+    """Give a function that calls each task, so many at once, and returns their values in order.
 
-    joblib says how many; it does not run them, because it looks for results every 10 ms and an epoch takes
-    less.
+    joblib says how many and where. In this process it does not run them, because it looks for results every
+    10 ms and an epoch takes less.
     """
     n_threads = effective_n_jobs(n_jobs)
+    backend, _ = get_active_backend(prefer="threads")
     if n_threads == 1:
-        yield lambda calls: [call() for call in calls]
-        return
-    with ThreadPoolExecutor(n_threads) as executor:
-        yield lambda calls: [future.result() for future in [executor.submit(call) for call in calls]]
+        yield in_turn
+    elif getattr(backend, "supports_sharedmem", False):
+        with ThreadPoolExecutor(n_threads) as executor:
+            yield lambda tasks: [future.result() for future in [executor.submit(*task) for task in tasks]]
+    else:
+        with Parallel(n_jobs=n_jobs) as parallel:
+            yield lambda tasks: in_turn(tasks) if len(tasks) == 1 else parallel(calls(tasks))
 
 
 class _Group:
@@ -172,8 +178,9 @@ class _Group:
         self.work.take_loss(batch)
         return float(self.work.loss.mean())
 
-    def sum_outputs(self, rows: Rows, which: Array, out: Array) -> None:
-        """Write the sum of the members' outputs on some rows, without dropout, to `out`, one row each."""
+    def sum_outputs(self, rows: Rows, which: Array) -> Array:
+        """Sum the members' outputs on some rows, one each, without dropout."""
+        out = np.empty((len(which), self.work.network.layer_units[-1]), self.work.network.dtype)
         for start in range(0, len(which), self.work.batch_size):
             chosen = which[start : start + self.work.batch_size]
             batch = self.work.batch(len(chosen))
@@ -183,6 +190,7 @@ class _Group:
             z = batch.z.reshape(-1, batch.n_outputs, len(chosen)).transpose(0, 2, 1)
             outputs = output_function(z, self.work.network.output)
             np.sum(outputs, axis=0, out=out[start : start + self.work.batch_size])
+        return out
 
 
 @dataclass
@@ -302,23 +310,24 @@ class Trainer:
         best = [parameters.copy() for parameters in start]
         lowest, since_best = math.inf, 0
         n_validation = 0 if validation is None else len(validation)
-        n_outputs = self.network.layer_units[-1]
-        sums = np.zeros((len(self._groups), n_validation, n_outputs), self.network.dtype)
-        mean = np.empty(sums.shape[1:], sums.dtype)
+        mean = np.empty((n_validation, self.network.layer_units[-1]), self.network.dtype)
         at_first = self._quiet_loss(rows, some)
         with pool(n_jobs) as call:
             for epoch in range(n_epochs):
                 if report is not None:
                     report.begin()
+                # Not in place: joblib's memory map of an array is made once.
+                order = order.copy()
                 self._shuffler.shuffle(order)
                 first = epoch * n_batches
                 rates = [learning_rate(step / n_steps) for step in range(first, first + n_batches)]
-                call(
-                    [
-                        partial(_run_epoch, group, rows, order, bounds, rates, optimizer, validation, summed)
-                        for group, optimizer, summed in zip(self._groups, self.optimizers, sums, strict=True)
-                    ]
-                )
+                tasks = [
+                    (_run_epoch, group, optimizer, rows, order, bounds, rates, validation)
+                    for group, optimizer in zip(self._groups, self.optimizers, strict=True)
+                ]
+                # The same ones, or copies that another process has trained.
+                groups, optimizers, sums = zip(*call(tasks), strict=True)
+                self._groups[:], self.optimizers[:] = groups, optimizers
                 loss = judged = float(np.mean(np.concatenate([group.work.loss for group in self._groups])))
                 if judge is not None:
                     np.sum(sums, axis=0, out=mean)
@@ -371,19 +380,17 @@ class Trainer:
 
 def _run_epoch(
     group: _Group,
+    optimizer: AdamW | SGD,
     rows: Rows,
     order: Array,
     bounds: Sequence[int],
     rates: Sequence[float],
-    optimizer: AdamW | SGD,
     validation: Array | None,
-    summed: Array,
-) -> None:
+) -> tuple[_Group, AdamW | SGD, Array | None]:
     # Threads do not inherit the caller's error state; what overflows is looked for after the epoch.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         group.run_epoch(rows, order, bounds, rates, optimizer)
-        if validation is not None:
-            group.sum_outputs(rows, validation, summed)
+        return group, optimizer, None if validation is None else group.sum_outputs(rows, validation)
 
 
 def _stream(seed: Sequence[int], number: int) -> np.random.SFC64:
