@@ -70,6 +70,7 @@ html_title = "skreg"
 html_static_path = ["_static"]
 html_css_files = ["skreg.css"]
 html_math_renderer = "mathml"
+html_context = {"default_mode": "auto"}  # without it the theme complains on the console at a first visit
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
@@ -85,7 +86,7 @@ html_theme_options = {
 html_sidebars = {
     "index": [],
     "getting_started": [],
-    "screenshots": [],
+    "pictures": [],
     "whats_new": [],
     "contributing": [],
 }
