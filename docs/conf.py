@@ -26,8 +26,8 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 templates_path = ["_templates"]
 nitpicky = True
-# Names of other projects in our docstrings: their inventories would have to be fetched. And these parameters,
-# attributes and modules, which docstrings name without a page of their own: a function's name is not among them.
+# Names of other projects in our docstrings: their inventories would have to be fetched. And these eight,
+# parameters and the like, which docstrings name without a page of their own; no function is among them.
 nitpick_ignore_regex = [
     ("py:.*", r"(arviz|joblib|matplotlib|numpy|pymc|scipy|sklearn|xarray)\..*"),
     ("py:obj", r"centred|chunk|moments|noise|positive|predictive_entropy|set_fit_request|SDScaled"),
