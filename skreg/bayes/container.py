@@ -24,8 +24,9 @@ from skreg.bayes.predictive import pointwise_log_likelihood, posterior_predictiv
 from skreg.bayes.priors import describe_prior
 from skreg.bayes.sampling import sample
 from skreg.linear_model.energy import Energy, energy_of
-from skreg.linear_model.moment_energy import energy_of_moments
+from skreg.linear_model.moment_energy import energy_of_collections, energy_of_moments
 from skreg.moments import Moments
+from skreg.moments.collections import is_dask_collection
 
 __all__ = [
     "DrawnCoefficients",
@@ -70,7 +71,8 @@ def posterior(
         transformers ending in one. A fitted one is taken as it is; one that is not fitted is cloned and
         fitted.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-        The data as given to the estimator's `fit`.
+        The data as given to the estimator's `fit`. Of a Dask Array or DataFrame the moments are taken, in one
+        pass on the cluster, and what is said of `moments` holds.
     y : array-like of shape (n_samples,)
         Target.
     moments : Moments, optional
@@ -156,7 +158,12 @@ def posterior(
     if moments is None:
         if X is None or y is None:
             raise TypeError("posterior needs X and y, or moments=: the data, whole or as Moments.")
-        energy = energy_of(estimator, X, y, sample_weight)
+        energy: Energy
+        if is_dask_collection(X, y, sample_weight):
+            _check_rows_not_asked_for(extend)
+            energy = energy_of_collections(estimator, X, y, sample_weight)
+        else:
+            energy = energy_of(estimator, X, y, sample_weight)
     else:
         if any(part is not None for part in (X, y, sample_weight)):
             raise TypeError("moments stand in place of X, y and sample_weight: give those or these.")

@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg.moments.collections import is_dask_collection
 from skreg.moments.weights import check_sample_weight
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.certificate import dual_gap
@@ -67,7 +68,8 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Training data. float32 stays float32 in `coef_`; everything is solved in float64.
+            Training data. float32 stays float32 in `coef_`; everything is solved in float64. A Dask Array or
+            DataFrame is fitted by its moments, in one pass on the cluster (`skreg.moments.dask_moments`).
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target. A single column counts as one target, as in scikit-learn's Ridge and Lasso: `coef_` has
             shape (n_features,) and `predict` returns (n_samples,); only `intercept_` keeps shape (1,).
@@ -91,6 +93,8 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
             If the duality gap is above `tol`; the message has the gap and what to do about it.
         """
         with unchanged_on_failure(self):
+            if is_dask_collection(X, y, sample_weight):
+                return self._fit_collections(X, y, sample_weight)
             X, y, _weights, problem = self._validate(X, y, sample_weight)
             penalty = self._fitted_penalty(problem)
             solution = self._solve(problem, penalty)
@@ -109,9 +113,11 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predictions, in the units of y.
+            Predictions, in the units of y. For a Dask Array or DataFrame a Dask Array, not yet computed.
         """
         check_is_fitted(self)
+        if is_dask_collection(X):
+            return self._predict_lazily(X)
         X = validate_data(
             self, X, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32], reset=False
         )
@@ -121,6 +127,22 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABC
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def _fit_collections(self, X, y, sample_weight):
+        """Fit Dask's collections."""
+        raise NotImplementedError
+
+    def _predict_lazily(self, X):
+        from skreg.moments.dask import by_rows, header
+
+        validate_data(self, header(X), reset=False, skip_check_array=True)
+        coef, intercept = self.coef_, self.intercept_
+        return by_rows(
+            lambda rows: rows @ coef.T + intercept,
+            X,
+            n_outputs=None if coef.ndim == 1 else len(coef),
+            dtype=coef.dtype,
+        )
 
     def _validate(self, X, y, sample_weight) -> tuple[Any, np.ndarray, np.ndarray, LeastSquares]:
         """Check parameters and data; return X and y as arrays, the weights and the data term."""

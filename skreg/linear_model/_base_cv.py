@@ -21,6 +21,7 @@ from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import Task, in_turn, reported, tasks_at_once
 from skreg.linear_model.alpha_selection import SELECTION_RULES, fold_mean_and_standard_error, select_alpha
 from skreg.linear_model.alphas import alpha_grid, check_path_alphas
+from skreg.moments.collections import is_dask_collection
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
@@ -50,7 +51,9 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Training data. float32 stays float32 in `coef_`; everything is solved in float64.
+            Training data. float32 stays float32 in `coef_`; everything is solved in float64. A Dask Array or
+            DataFrame is fitted by the moments of its folds, in one pass on the cluster; `cv` must then be a
+            number, and `skreg.moments.dask_moments` says what the folds are.
         y : array-like of shape (n_samples,)
             Target.
         sample_weight : float or array-like of shape (n_samples,), optional
@@ -78,6 +81,8 @@ class L1LinearModelCV(CrossValidated, SparseCoefficients, LinearModel):
             do about it.
         """
         with unchanged_on_failure(self), one_blas_thread():
+            if is_dask_collection(X, y, sample_weight):
+                return self._fit_collections(X, y, sample_weight, params)
             given = X, y
             X, y, weights, problem = self._validate(X, y, sample_weight)
             _, split_params = self._route(sample_weight, params)

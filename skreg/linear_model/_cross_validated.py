@@ -13,11 +13,11 @@ from sklearn.callback import CallbackContext, CallbackSupportMixin
 from sklearn.model_selection import KFold
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from skreg.linear_model._base import check_penalty_weights, unchanged_on_failure
+from skreg.linear_model._base import check_number, check_penalty_weights, unchanged_on_failure
 from skreg.linear_model._streaming import check_moments, take_names
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.alpha_selection import check_selection_rule
-from skreg.moments import Moments
+from skreg.moments import Moments, dask_moments
 from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.equivalent_rows import EquivalentRows, rows_of_folds
 from skreg.solvers.held_out import Split
@@ -111,6 +111,31 @@ class CrossValidated(CallbackSupportMixin):
             self._fit_folds(FoldwiseData(*rows_of_folds(folds, total), n_rows, total.dtype))
         return self
 
+    def _fit_collections(self, X, y, sample_weight, params):
+        """Fit Dask's collections: one pass, and then by the moments of the folds."""
+        if params:
+            raise ValueError(
+                f"fit got {', '.join(sorted(params))}, which go on to a splitter or a scorer, and no rows of "
+                "Dask's collections do."
+            )
+        return self.fit_moments(self._fold_moments(X, y, sample_weight))
+
+    def _fold_moments(self, X, y, sample_weight) -> list[Moments]:
+        """Take the moments of each fold of Dask's collections."""
+        self._check_parameters()
+        self._check_needs_no_rows()
+        n_folds = _number_of_folds(5 if self.cv is None else self.cv)
+        if n_folds is None:
+            raise ValueError(
+                f"cv={self.cv!r} splits rows that are in memory. Of Dask's collections cv must be a number "
+                "of folds, or KFold without shuffling; or call fit_moments with moments of other folds."
+            )
+        with one_blas_thread():  # where Dask's tasks are threads of this process
+            return dask_moments(X, y, sample_weight, centred=bool(self.fit_intercept), n_folds=n_folds)
+
+    def _check_needs_no_rows(self) -> None:
+        """Raise an error if a parameter asks for the rows themselves."""
+
     def _fit_folds(self, data: FoldwiseData) -> None:
         """Select alpha and fit, on checked data."""
         raise NotImplementedError
@@ -130,8 +155,7 @@ class CrossValidated(CallbackSupportMixin):
                 raise ValueError(f"Fold {number} has no row of positive weight to test.")
         if len(folds) < 2:
             raise ValueError(f"moments must be those of at least 2 folds, got {len(folds)}.")
-        as_many = isinstance(self.cv, Integral) and self.cv == len(folds)
-        if self.cv is not None and not as_many:
+        if self.cv is not None and _number_of_folds(self.cv) != len(folds):
             raise ValueError(
                 f"The moments are of {len(folds)} folds, and cv={self.cv!r}: moments cannot be split into "
                 f"other folds than those they were taken of. Set cv={len(folds)}."
@@ -164,6 +188,14 @@ class CrossValidated(CallbackSupportMixin):
     def _end(self, context: CallbackContext, training: dict[str, Any]) -> None:
         """Tell callbacks that the estimator is fitted."""
         context.call_on_fit_task_end(estimator=self, **training, reconstruction_attributes={})
+
+
+def _number_of_folds(cv) -> int | None:
+    """Return how many folds of consecutive rows `cv` asks for; None if it asks for something else."""
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        check_number("cv", cv, low=2, kind=Integral)
+        return int(cv)
+    return cv.n_splits if type(cv) is KFold and not cv.shuffle else None
 
 
 def training_data(X, y, sample_weight, weights) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from skreg.linear_model._base import (
     check_sample_weight,
     unchanged_on_failure,
 )
-from skreg.moments import Moments
+from skreg.moments import Moments, dask_moments
+from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.equivalent_rows import least_squares_of_moments
 
 __all__ = ["FromMoments", "check_moments", "take_names"]
@@ -106,6 +107,16 @@ class FromMoments(LinearModel):
             check_moments(moments, self.fit_intercept)
             take_names(self, moments)
             self._fit_to(moments, flat=moments.n_targets == 1)
+        return self
+
+    def _fit_collections(self, X, y, sample_weight):
+        self._check_parameters()
+        with one_blas_thread():  # where Dask's tasks are threads of this process
+            moments = dask_moments(X, y, sample_weight, centred=bool(self.fit_intercept))
+        check_moments(moments)
+        take_names(self, moments)
+        self._fit_to(moments, flat=y.ndim == 1)
+        del self.moments_  # like every other fit
         return self
 
     def _fit_to(self, moments: Moments, *, flat: bool) -> None:

@@ -12,13 +12,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.linear_model._cross_validated import CrossValidated
 from skreg.linear_model._energy import Energy
 from skreg.linear_model._streaming import FromMoments, check_moments
 from skreg.linear_model.energy import solution_of
-from skreg.moments import Moments
+from skreg.moments import Moments, dask_moments
+from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.equivalent_rows import equivalent_rows
 
-__all__ = ["MomentEnergy", "energy_of_moments"]
+__all__ = ["MomentEnergy", "energy_of_collections", "energy_of_moments"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,12 +124,45 @@ def energy_of_moments(estimator, moments: Moments) -> MomentEnergy:
     return MomentEnergy(X=X, y=y[:, 0], sample_weight=weights, feature_names=names, moments=moments, **found)
 
 
-def _fitted(estimator, moments: Moments):
+def energy_of_collections(estimator, X, y, sample_weight=None) -> MomentEnergy:
+    """Translate a linear estimator into the energy that it minimises on Dask's collections.
+
+    One pass takes the moments; an estimator that is not fitted is cloned and fitted by them, one of skreg's
+    CV forms by those of its folds.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One that `energy_of_moments` takes.
+    X, y, sample_weight
+        As for `skreg.moments.dask_moments`.
+
+    Returns
+    -------
+    MomentEnergy
+        Penalty, moments, names and the estimator's own coefficients.
+    """
+    _check_is_no_pipeline(estimator)
+    if isinstance(estimator, CrossValidated) and not hasattr(estimator, "coef_"):
+        estimator = clone(estimator)
+        folds = estimator._fold_moments(X, y, sample_weight)
+        return energy_of_moments(estimator.fit_moments(folds), sum(folds[1:], start=folds[0]))
+    with one_blas_thread():
+        centred = bool(getattr(estimator, "fit_intercept", True))
+        moments = dask_moments(X, y, sample_weight, centred=centred)
+    return energy_of_moments(estimator, moments)
+
+
+def _check_is_no_pipeline(estimator) -> None:
     if isinstance(estimator, Pipeline):
         raise TypeError(
             "A Pipeline transforms rows, which moments do not know: take the moments of the transformed "
             "rows, and pass pipeline[-1]."
         )
+
+
+def _fitted(estimator, moments: Moments):
+    _check_is_no_pipeline(estimator)
     try:
         check_is_fitted(estimator)
     except NotFittedError:

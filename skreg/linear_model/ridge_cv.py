@@ -22,6 +22,7 @@ from skreg.linear_model.alpha_selection import fold_mean_and_standard_error, sel
 from skreg.linear_model.alphas import check_alphas_or_number
 from skreg.linear_model.scores import FORMULAS, JudgedFolds, ScoredData, check_r2_is_defined, takes_weights
 from skreg.moments import Moments
+from skreg.moments.collections import is_dask_collection
 from skreg.penalties import L2, ElasticNetPenalty
 from skreg.solvers.folds import Folds
 from skreg.solvers.held_out import Split
@@ -179,7 +180,9 @@ class RidgeCV(CrossValidated, LinearModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Training data. float32 stays float32 in `coef_`; everything is solved in float64.
+            Training data. float32 stays float32 in `coef_`; everything is solved in float64. A Dask Array or
+            DataFrame is fitted by the moments of its folds, in one pass on the cluster; `cv` must then be a
+            number, and `skreg.moments.dask_moments` says what the folds are.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target.
         sample_weight : float or array-like of shape (n_samples,), optional
@@ -207,6 +210,8 @@ class RidgeCV(CrossValidated, LinearModel):
             If `scoring` cannot take the weights.
         """
         with unchanged_on_failure(self):
+            if is_dask_collection(X, y, sample_weight):
+                return self._fit_collections(X, y, sample_weight, params)
             given = X, y
             X, y, weights, problem = self._validate(X, y, sample_weight)
             score_params, split_params = self._route(sample_weight, params)
@@ -226,7 +231,7 @@ class RidgeCV(CrossValidated, LinearModel):
         solution = self._select_and_solve(scored, data.splits, {}, data.dtype, {})
         self._warn_unless_converged(solution, data.problem)
 
-    def _check_folds(self, moments) -> list[Moments]:
+    def _check_needs_no_rows(self) -> None:
         if self.cv is None:
             raise ValueError(
                 "cv=None is leave-one-out, which takes the rows: moments know of no single one. Set cv to "
@@ -237,13 +242,16 @@ class RidgeCV(CrossValidated, LinearModel):
                 f"scoring={self.scoring!r} takes predictions of single rows, which moments do not know. Take "
                 f"one of {', '.join(repr(name) for name in FORMULAS)}, which follow from the squared errors."
             )
+        if FORMULAS[self.scoring] is FORMULAS["r2"] and not self.fit_intercept:
+            raise ValueError(
+                f"scoring={self.scoring!r} is R², which measures from the mean of y, and moments for "
+                "fit_intercept=False do not know that: scoring='neg_mean_squared_error' would do."
+            )
+
+    def _check_folds(self, moments) -> list[Moments]:
+        self._check_needs_no_rows()
         folds = super()._check_folds(moments)
         if FORMULAS[self.scoring] is FORMULAS["r2"]:
-            if not self.fit_intercept:
-                raise ValueError(
-                    f"scoring={self.scoring!r} is R², which measures from the mean of y, and moments for "
-                    "fit_intercept=False do not know that: scoring='neg_mean_squared_error' would do."
-                )
             check_r2_is_defined(min(fold.n_rows for fold in folds))
         return folds
 

@@ -92,3 +92,31 @@ def test_the_explorers_are_alive_in_their_chapters(site):
             page.goto((SITE / "guide" / f"{chapter}.html").as_uri())
             frame = page.frame_locator("iframe").first
             frame.locator("svg").first.wait_for(timeout=10_000)
+
+
+@pytest.mark.parametrize("width", [400, 1280, 1600])
+def test_explorers_and_formulas_are_whole_at_any_width(site, width):
+    """A frame scrolls nothing away inside of it; a formula too wide can be scrolled to its beginning."""
+    import browsing
+
+    with browsing.browser() as chromium:
+        context = chromium.new_context(offline=True, viewport={"width": width, "height": 900})
+        page = context.new_page()
+        for chapter, explorer in {"geometry": "penalty", "bayesian": "prior", "dropout": "dropout"}.items():
+            page.goto((SITE / "guide" / f"{chapter}.html").as_uri())
+            box = page.locator("iframe").first.bounding_box()
+            cut_off = page.evaluate(
+                """() => [...document.querySelectorAll("div.math")].filter(
+                    (block) => block.firstElementChild.getBoundingClientRect().left
+                        < block.getBoundingClientRect().left - 1).length"""
+            )
+            assert cut_off == 0, chapter
+            alone = context.new_page()
+            alone.set_viewport_size({"width": round(box["width"]), "height": round(box["height"])})
+            alone.goto((SITE / "_static" / "explorers" / f"{explorer}.html").as_uri())
+            for clicks in browsing.SCENES[explorer].values():
+                for selector in clicks:
+                    alone.click(selector)
+                height = alone.evaluate("document.documentElement.scrollHeight")
+                assert height <= box["height"], (explorer, clicks, height)
+            alone.close()
