@@ -1,5 +1,5 @@
 """How a descent comes to rest in a corner
-========================================
+=======================================
 
 The Lasso's solution often lies in a corner of the diamond, where a coefficient is exactly zero. A subgradient
 step takes the same amount off a coefficient however small it is, so it steps over zero, and back, and never

@@ -1,5 +1,5 @@
 """Memorising random labels, and co-adaptation
-============================================
+===========================================
 
 Labels drawn by a coin have nothing in them to learn. A network without regularisation learns them all by
 heart; under dropout and decay it cannot. What dropout breaks up is co-adaptation, hidden units that only

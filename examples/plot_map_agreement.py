@@ -1,5 +1,5 @@
 """The same numbers from two libraries
-====================================
+===================================
 
 Fit a Lasso, write out the PyMC model of which it is the mode, and let PyMC's own compiled density and
 gradient say where the mode is: the coefficients agree to rounding, exact zeros included. Stop a solver early,

@@ -1,5 +1,5 @@
 """One penalty, two faces
-=====================
+======================
 
 Left, geometry: the penalised solution is where the ellipses of the squared error first touch the ball of the
 penalty. The diamond has corners, and is touched there: the Lasso's exact zero. The circle has none. Right,

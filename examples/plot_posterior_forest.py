@@ -1,5 +1,5 @@
 """Three estimators, three posteriors
-===================================
+==================================
 
 The coefficients of Ridge, Lasso and elastic net are each the mode of a posterior. Side by side: where the
 data speak clearly the three agree; where they do not, the interval is wide and the prior decides.

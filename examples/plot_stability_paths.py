@@ -1,5 +1,5 @@
 """Which features come again and again
-====================================
+===================================
 
 A Lasso on all rows selects some features, and on other rows others. Stability selection fits random halves of
 the rows, again and again, and keeps what nearly every half selects among its first few. The paths of the

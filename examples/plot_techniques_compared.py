@@ -1,5 +1,5 @@
 """Which way to regularise suits the data
-=======================================
+======================================
 
 Three worlds, and one table for each: many small effects, few large ones, and one that is no linear function
 at all. Ridge is ahead of the Lasso in the first and behind it in the second, and in the third only the

@@ -1,5 +1,5 @@
 """A crowd of thinned networks, and where it disagrees
-====================================================
+===================================================
 
 Dropout trains a network that loses a part of its units at every step, anew each time: an exponential number
 of thinned networks that share their weights. Draw some of them at prediction time too, and their disagreement

@@ -88,7 +88,7 @@ class BayesianRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         The draws in the container of the installed ArviZ, made when first asked for.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

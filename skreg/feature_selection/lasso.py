@@ -70,7 +70,7 @@ class LassoSelector(PathSelector):
         Sweeps and Newton steps spent at `alpha_`, from the solution at the alpha before.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also
@@ -182,7 +182,7 @@ class ElasticNetSelector(PathSelector):
         Sweeps and Newton steps spent at `alpha_`, from the solution at the alpha before.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

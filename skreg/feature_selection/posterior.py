@@ -77,7 +77,7 @@ class PosteriorSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):
         prediction by so many has on average over the posterior.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

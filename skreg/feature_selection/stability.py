@@ -139,7 +139,7 @@ class StabilitySelector(Selector):
         The most sweeps and Newton steps spent at one alpha of one half.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

@@ -75,7 +75,7 @@ class LassoCV(L1LinearModelCV):
         Sweeps and Newton steps spent on `coef_`, from the solution at the alpha before.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also
@@ -208,7 +208,7 @@ class ElasticNetCV(L1LinearModelCV):
         Sweeps and Newton steps spent on `coef_`, from the solution at the alpha before.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

@@ -82,7 +82,7 @@ class ElasticNet(_L1LinearModel):
         Sweeps and Newton steps spent.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
     moments_ : Moments
         What `partial_fit` and `fit_moments` have gathered; none after `fit`.
@@ -182,7 +182,7 @@ class Lasso(_L1LinearModel):
         Sweeps and Newton steps spent.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
     moments_ : Moments
         What `partial_fit` and `fit_moments` have gathered; none after `fit`.

@@ -55,7 +55,7 @@ class Ridge(FromMoments):
         Iterations spent, 1 for a direct solution.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
     moments_ : Moments
         What `partial_fit` and `fit_moments` have gathered; none after `fit`.

@@ -111,7 +111,7 @@ class RidgeCV(CrossValidated, LinearModel):
         Iterations spent, 1 for a direct solution.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

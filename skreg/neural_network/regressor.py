@@ -113,7 +113,7 @@ class BaggedDropoutMLPRegressor(MultiOutputMixin, RegressorMixin, BaggedDropoutM
         The score of the rows with `oob_rows_`.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had string column names.
 
     See Also

@@ -12,17 +12,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize
 
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.data_term import DataTerm
-from skreg.solvers.duality import DualPoint, gap_at, room_for_inherited, room_for_rounding
-from skreg.solvers.iterative import least_squares_by_lsmr
+from skreg.solvers.duality import DualPoint, gap_at, room_for_rounding
+from skreg.solvers.inherited import InheritedRounding
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic
 from skreg.solvers.subproblem import ColumnSubproblem
-from skreg.solvers.svd import thin_svd
+from skreg.solvers.unpenalized import DENSE_LIMIT, Unpenalized
 
 __all__ = ["Certificate", "dual_gap"]
 
@@ -32,19 +31,10 @@ IndexArray = NDArray[np.intp]
 _EPSILON = float(np.finfo(np.float64).eps)
 # Gaps below this part of the null model's energy are small enough to leave as they are.
 _SMALL = 1e-9
-# A Gram matrix with a smaller reciprocal condition is not trusted to project off its columns.
-_ILL_CONDITIONED = 1e-6
 # How far off a projection may be, relatively.
 _PROJECTION = 1e-7
 # The product of rows, columns and the smaller of them up to which a decomposition takes under a second.
 _CHEAP = 100_000_000
-# Columns are made dense for a projection up to this many numbers (400 MB).
-_DENSE_LIMIT = 50_000_000
-# Gram matrices of unpenalised columns are made up to this size, and LSMR goes on for so many iterations.
-_FACTOR_LIMIT = 5000
-_LSMR_LIMIT = 2000
-# Correlations with unpenalised columns are rounding up to this part of ‖r‖.
-_FEASIBLE = 1e-12
 
 
 def dual_gap(
@@ -120,9 +110,8 @@ def gaps_of_many(
     part = ColumnPenalty(penalties.l1[:, index], penalties.l2[:, index], penalties.positive)
     gaps = gap_at(w, DualPoint(g[:, index], r_squared), part)
     size = np.abs(w).sum(axis=1)
-    room = room_for_rounding(gaps, size, size, null, r_squared)
-    room = room + room_for_inherited(problem.inherited, gaps, w, size, null, part)
-    return np.where(bounded, gaps + room, np.inf)
+    bounded &= problem.inherited is None  # else one by one
+    return np.where(bounded, gaps + room_for_rounding(gaps, size, size, null, r_squared), np.inf)
 
 
 class Certificate:
@@ -136,7 +125,7 @@ class Certificate:
         The penalty in scaled units.
     target : int, default=0
         Which target.
-    unpenalized : _Unpenalized, optional
+    unpenalized : Unpenalized, optional
         What is known already of the columns that nothing penalises.
     """
 
@@ -145,7 +134,7 @@ class Certificate:
         problem: LeastSquares | Quadratic,
         penalty: ColumnPenalty,
         target: int = 0,
-        unpenalized: _Unpenalized | None = None,
+        unpenalized: Unpenalized | None = None,
     ) -> None:
         self.problem = problem
         self.penalty = penalty
@@ -153,7 +142,7 @@ class Certificate:
         self.data = problem.x_scale > 0
         self.null = 0.5 * float(problem.b_squared[target])
         if unpenalized is None:
-            unpenalized = _Unpenalized(problem, np.flatnonzero(self.data & penalty.free), penalty.positive)
+            unpenalized = Unpenalized(problem, np.flatnonzero(self.data & penalty.free), penalty.positive)
         self.unpenalized = unpenalized
 
     def of_target(self, target: int, penalty: ColumnPenalty) -> Certificate:
@@ -209,8 +198,10 @@ class Certificate:
         Returns
         -------
         float
-            The gap; infinite if w breaks `positive`.
+            The gap; infinite if w breaks `positive`, and for rows that stand for others.
         """
+        if self.problem.inherited is not None:
+            return np.inf  # the digits that it would find are not those of the data
         r = self._residual(w)
         noise, gap = _EPSILON * float(np.sqrt(r @ r)), np.inf
         for margin in (2.0 * noise, 16.0 * noise):  # the wider costs more, and may be needed
@@ -259,10 +250,12 @@ class Certificate:
         # What is projected off is off by ε times a condition that is let pass.
         projection = _PROJECTION * gap if free.size else 0.0
         paired, size = float(np.abs(w[active]).sum()), float(np.abs(w).sum())
-        room = float(room_for_rounding(gap, paired, size, self.null, r_squared))
-        data, inherited = np.flatnonzero(self.data), self.problem.inherited
-        room += room_for_inherited(inherited, gap, w[data], size, self.null, self.penalty.of(data))
-        return gap + projection + room
+        gap += projection + float(room_for_rounding(gap, paired, size, self.null, r_squared))
+        return gap if self.problem.inherited is None else self._inherited.widened(gap, w)
+
+    @cached_property
+    def _inherited(self) -> InheritedRounding:
+        return InheritedRounding(self._rows, self.penalty, self.target, self.unpenalized)
 
     @cached_property
     def _idle(self) -> IndexArray:
@@ -285,7 +278,7 @@ class Certificate:
         in_play = self.data & (w != 0.0) if self.penalty.positive else (self.data & (w != 0.0)) | free
         support = np.flatnonzero(in_play)
         theta = r.copy()  # moved by the subproblem
-        if 0 < support.size * problem.n_rows <= max(_DENSE_LIMIT, problem.n_stored):
+        if 0 < support.size * problem.n_rows <= max(DENSE_LIMIT, problem.n_stored):
             l1, l2, positive = self.penalty.of(support)
             l1, l2 = np.maximum(l1 - margin, 0.0), np.where(l2 * np.abs(w[support]) > margin, l2, 0.0)
             aim = ColumnPenalty(l1, l2, positive)
@@ -297,108 +290,3 @@ class Certificate:
             if np.sum((theta - r) ** 2) > r @ r:
                 theta = r  # w is not near its minimiser, and the residual is as good a θ as any
         return self.unpenalized.project(theta, r)
-
-
-class _Unpenalized:
-    """The columns F that nothing penalises, and the projection of a residual off them.
-
-    Without a sign constraint a feasible θ is orthogonal to F; with `positive` feasibility is Aⱼᵀθ ≤ 0, and
-    the nearest such point is found by non-negative least squares.
-    """
-
-    def __init__(self, problem: LeastSquares | Quadratic, index: IndexArray, positive: bool) -> None:
-        self.problem = problem
-        self.index = index
-        self.positive = positive
-
-    def project_by_gram(self, g: FloatArray, r_squared: float) -> DualPoint | None:
-        """Project the residual given only its g = Aᵀr and ‖r‖²; None where too few digits would be left.
-
-        (AᵀA)_FF = LLᵀ turns the projection into one of size |F|, with as many digits as it has condition.
-        """
-        factor = self._factor
-        if factor is None:
-            return None
-        rhs = linalg.solve_triangular(factor, g[self.index], lower=True)
-        z = _nonnegative(factor.T, rhs) if self.positive else linalg.solve_triangular(factor.T, rhs)
-        off_squared = float(np.sum((factor.T @ z) ** 2))
-        left = g - self._gram @ z
-        if self.positive and self._violation(left) > _FEASIBLE * np.sqrt(r_squared):
-            return None
-        return DualPoint(left, max(r_squared - off_squared, 0.0), off_squared)
-
-    def project(self, theta: FloatArray, r: FloatArray) -> DualPoint:
-        """Project θ, and measure it against r. Where that fails, θ = 0 is feasible."""
-        g = self._rows.adjoint(theta[:, None])[:, 0]
-        size = float(np.sqrt(r @ r))
-        # However small the correlations are: beside nearly collinear columns they hide what is left of θ.
-        if self._violation(g) > 0.0:
-            theta = self._projected(theta)
-            g = self._rows.adjoint(theta[:, None])[:, 0]
-        if self._violation(g) > _FEASIBLE * size:
-            theta, g = np.zeros_like(r), np.zeros_like(g)
-        miss, squared = r - theta, float(theta @ theta)
-        return DualPoint(g, squared, float(miss @ miss) + self._leak**2 * squared, float(miss @ theta))
-
-    @property
-    def _leak(self) -> float:
-        """The share of θ that may be left within F: a basis is only as good as F's condition allows."""
-        if self.index.size == 0 or "_decomposition" not in vars(self):
-            return 0.0
-        _basis, values = self._decomposition
-        return max(self._rows.n_rows, self.index.size) * _EPSILON * float(values[0] / values[-1])
-
-    @property
-    def _rows(self) -> LeastSquares:
-        assert isinstance(self.problem, LeastSquares)
-        return self.problem
-
-    def _violation(self, g: FloatArray) -> float:
-        """Measure how far the correlations with F are from feasible."""
-        return float(np.max(g[self.index] if self.positive else np.abs(g[self.index]), initial=0.0))
-
-    def _projected(self, theta: FloatArray) -> FloatArray:
-        problem, index = self._rows, self.index
-        if problem.n_rows * index.size > max(_DENSE_LIMIT, problem.n_stored):
-            columns = np.isin(np.arange(problem.n_features), index)
-            none = np.zeros(columns.size)
-            z, _n_iter = least_squares_by_lsmr(problem, theta[:, None], none, columns, _LSMR_LIMIT)
-            return theta - problem.product(z)[:, 0]
-        if self.positive:
-            A = problem.columns(index)
-            return theta - A @ _nonnegative(A, theta)
-        for _ in range(2):  # the second time for the rounding of the first
-            basis, _values = self._decomposition
-            theta = theta - basis @ (basis.T @ theta)
-        return theta
-
-    @cached_property
-    def _factor(self) -> FloatArray | None:
-        """Cholesky's factor L of the Gram matrix of F, unless F is too large or ill conditioned for it."""
-        if self.problem.n_rows < 2 * self.index.size or self.index.size > _FACTOR_LIMIT:
-            return None
-        gram = self._gram[self.index]
-        factor, info = linalg.lapack.dpotrf(gram, lower=True, clean=True)
-        if info != 0 or linalg.lapack.dpocon(factor, linalg.norm(gram, 1), uplo="L")[0] < _ILL_CONDITIONED:
-            return None
-        return factor
-
-    @cached_property
-    def _gram(self) -> FloatArray:
-        return self.problem.gram(np.arange(self.problem.n_features), self.index)
-
-    @cached_property
-    def _decomposition(self) -> tuple[FloatArray, FloatArray]:
-        """An orthonormal basis of F, and its singular values; what is below rounding does not count."""
-        A = self._rows.columns(self.index)
-        basis, values, _right = thin_svd(A)
-        kept = values > values[0] * max(A.shape) * _EPSILON
-        return basis[:, kept], values[kept]
-
-
-def _nonnegative(A: FloatArray, b: FloatArray) -> FloatArray:
-    """Find argmin over z ≥ 0 of ‖b − Az‖; zeros if it is not found."""
-    try:
-        return optimize.nnls(A, b, maxiter=30 * A.shape[1])[0]
-    except RuntimeError:
-        return np.zeros(A.shape[1])

@@ -7,7 +7,7 @@ columns have norms in [½, 1). The scales are powers of two, so that going back 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers.column_penalty import ColumnPenalty
 
-__all__ = ["DataTerm", "column_scale", "power_of_two_scale"]
+__all__ = ["DataTerm", "Inherited", "column_scale", "power_of_two_scale"]
 
 FloatArray = NDArray[np.float64]
 
@@ -23,6 +23,26 @@ FloatArray = NDArray[np.float64]
 _CONSTANT = 1e-12
 # Strengths in scaled units are cut here, where any coefficient has long been zero, so that none overflows.
 _LARGEST_STRENGTH = 1e304
+
+
+class Inherited(NamedTuple):
+    """How far a term is from the data that it stands for.
+
+    Parameters
+    ----------
+    rounding : float
+        About how far the data's own AᵀA, and its Aᵀb beside ‖b‖, may be from those that the term was made of.
+    products, squares : ndarray of shape (n_targets,)
+        By how much those have a larger Aᵀb, and ‖b‖², than the term does.
+    """
+
+    rounding: float
+    products: FloatArray
+    squares: FloatArray
+
+    def of_targets(self, targets: Any) -> Inherited:
+        """Restrict to some targets."""
+        return Inherited(self.rounding, self.products[targets], self.squares[targets])
 
 
 class DataTerm:
@@ -40,9 +60,8 @@ class DataTerm:
         Likewise for b.
     b_squared : ndarray of shape (n_targets,)
         ‖b‖².
-    inherited : float
-        About how far AᵀA, Aᵀb and ‖b‖² were off already in what the term was made of, relative to 1, 1
-        and ‖b‖; 0 if that was the rows.
+    inherited : Inherited or None
+        What was rounded before the term was made; None if it was made of the rows.
     """
 
     n_rows: int
@@ -52,7 +71,7 @@ class DataTerm:
     y_mean: FloatArray
     y_scale: FloatArray
     b_squared: FloatArray
-    inherited: float = 0.0
+    inherited: Inherited | None = None
 
     @property
     def n_features(self) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skreg.solvers._kernels.duality import gaps_at
 from skreg.solvers.column_penalty import ColumnPenalty
 
-__all__ = ["DualPoint", "gap_at", "room_for_inherited", "room_for_rounding"]
+__all__ = ["DualPoint", "gap_at", "room_for_rounding"]
 
 FloatArray = NDArray[np.float64]
 
@@ -79,40 +79,3 @@ def room_for_rounding(gap: Any, paired: Any, size: Any, null: Any, r_squared: An
     """
     linear = 4.0 * null + paired * np.sqrt(r_squared) + 32.0 * gap + 1.5 * size * np.sqrt(gap)
     return _EPSILON * linear + 2.0 * (_EPSILON * size) ** 2
-
-
-def room_for_inherited(
-    inherited: float, gap: Any, w: FloatArray, size: Any, null: Any, penalty: ColumnPenalty
-) -> Any:
-    """Bound what a gap may be short by because AᵀA and Aᵀb were rounded before they came here.
-
-    With entries that are off by δ, correlations g = Aᵀ(b − Aw) are off by η = δ(‖b‖ + ‖w‖₁). Where every
-    column has a λ₂ the brackets are smooth, with derivatives of at most (2·bracket/λ₂)^½ and second ones of
-    1/λ₂: together they grow by η(2·gap·s)^½ + ½η²s, s = Σ 1/λ₂. Elsewhere the multiple of θ that is feasible
-    shrinks by η beside the smallest λ₁, and Σ gⱼwⱼ by η‖w‖₁.
-
-    Parameters
-    ----------
-    inherited : float
-        δ.
-    gap, size, null : float or ndarray of shape (...)
-        The gap without this, ‖w‖₁ of all columns, and the null model's energy.
-    w : ndarray of shape (..., n_features)
-        Coefficients of the columns that have variance.
-    penalty : ColumnPenalty
-        Theirs, with strengths of the same shape.
-
-    Returns
-    -------
-    float or ndarray of shape (...)
-    """
-    if inherited == 0.0:
-        return 0.0
-    off = inherited * (np.sqrt(2.0 * null) + size)
-    with np.errstate(divide="ignore"):
-        s = np.sum(1.0 / penalty.l2, axis=-1)
-    weakest = np.min(np.where(penalty.l1 > 0.0, penalty.l1, np.inf), axis=-1, initial=np.inf)
-    paired = np.maximum(np.sum(penalty.l1 * np.abs(w), axis=-1) / weakest, size)
-    with np.errstate(over="ignore", invalid="ignore"):
-        smooth = off * np.sqrt(2.0 * gap * s) + 0.5 * off * off * s
-    return np.fmin(off * (size + paired), smooth) + 32.0 * inherited * gap

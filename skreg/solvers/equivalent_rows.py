@@ -18,7 +18,7 @@ from scipy import linalg
 from scipy.linalg import blas
 
 from skreg.moments import Moments
-from skreg.solvers.data_term import column_scale, power_of_two_scale
+from skreg.solvers.data_term import Inherited, column_scale, power_of_two_scale
 from skreg.solvers.held_out import Split
 from skreg.solvers.least_squares import LeastSquares, least_squares
 
@@ -26,6 +26,7 @@ __all__ = ["EquivalentRows", "equivalent_rows", "least_squares_of_moments", "row
 
 FloatArray = NDArray[np.float64]
 
+_EPSILON = float(np.finfo(np.float64).eps)
 # Targets whose deviations are all below this part of their mean are constant, as in `least_squares`.
 _CONSTANT = 1e-12
 # Cholesky's factor without pivoting does above this reciprocal condition.
@@ -173,5 +174,11 @@ def _data_term(rows: EquivalentRows, moments: Moments) -> LeastSquares:
     # The rows are centred but for rounding, which `problem` has taken off too.
     problem.x_mean, problem.y_mean = moments.x_mean.copy(), moments.y_mean.copy()
     problem.total_weight = moments.total_weight
-    problem.inherited = moments.rounding
+    # A direction too weak for the Gram matrix to keep may yet have some of Aᵀb, which is left out with it.
+    c = moments.xy * problem.x_scale[:, None] * problem.y_scale
+    problem.inherited = Inherited(
+        rounding=moments.rounding + moments.n_features * _EPSILON,
+        products=np.max(np.abs(c - problem.c), axis=0, initial=0.0),
+        squares=np.maximum(moments.yy * problem.y_scale * problem.y_scale - problem.b_squared, 0.0),
+    )
     return problem

@@ -166,6 +166,8 @@ class LeastSquares(DataTerm, ABC):
         for name in ("b", "c", "y_mean", "y_scale", "b_squared"):
             if name in vars(self):
                 setattr(part, name, getattr(self, name)[..., targets])
+        if self.inherited is not None:
+            part.inherited = self.inherited.of_targets(targets)
         return part
 
     @abstractmethod

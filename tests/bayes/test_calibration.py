@@ -337,15 +337,14 @@ def test_calibration_finds_a_shape_that_is_off_by_a_half(name, monkeypatch):
 
 @pytest.mark.parametrize("name", ["known net", "variance-scaled", "plug-in", "sd-scaled", "positive net"])
 def test_slides_along_every_direction_keep_the_ranks(name, monkeypatch):
-    start_walk = gibbs._Walk.__init__
+    advance = gibbs._advance
 
-    def start_sliding(walk, posterior, start, *rest):
-        start_walk(walk, posterior, start, *rest)
+    def advance_sliding(start, walk, _slides, n, mirrored):
         directions, images = start.undetermined()
         assert directions.shape == (4, 4)
-        walk.chain.slide_along(directions, images)
+        return advance(start, walk, (directions, images), n, mirrored)
 
     monkeypatch.setattr(gibbs, "_UNDETERMINED", np.inf)  # every direction
-    monkeypatch.setattr(gibbs._Walk, "__init__", start_sliding)
+    monkeypatch.setattr(gibbs, "_advance", advance_sliding)
     p_values = calibration(MODELS[name], 300, seed=11)
     assert p_values.min() > 0.01 / p_values.size

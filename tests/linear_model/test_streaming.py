@@ -164,6 +164,42 @@ def test_the_certificate_holds_where_moments_lose_digits(n_chunks, spread, noise
         assert_holds(estimator.fit_moments(moments), X, y)
 
 
+@needs_long_double
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n", [2000, 12])
+@pytest.mark.parametrize("spread", [1e-3, 1e-7, 1e-8, 1e-10])
+def test_the_certificate_holds_where_a_direction_is_lost(n, spread):
+    # The difference of two columns is less than rounding in the Gram matrix, and yet explains some of y.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 1)) + spread * rng.standard_normal((n, 5))
+    y = X[:, 0] + rng.standard_normal(n)
+    moments = Moments.from_data(X, y)
+    for estimator in (
+        *(Ridge(alpha=alpha) for alpha in (0.0, 1e-16, 1e-13, 1e-10)),
+        *(Lasso(alpha=alpha) for alpha in (1e-16, 1e-12, 1e-9)),
+        Lasso(alpha=1e-6, penalty_weights=[1.0, 0.0, 0.0, 1.0, 1.0]),
+        ElasticNet(alpha=1e-12),
+    ):
+        better = clone(estimator).fit(X, y).coef_
+        found = clone(estimator).fit_moments(moments)
+        plain = estimator if estimator.penalty_weights is None else type(estimator)(alpha=0.0)
+        above = objective(plain, X, y, found.coef_) - objective(plain, X, y, better)
+        if plain is not estimator:
+            above += LONG(estimator.alpha) * np.abs(found.coef_[[0, 3, 4]]).sum()
+            above -= LONG(estimator.alpha) * np.abs(better[[0, 3, 4]]).sum()
+        assert above <= found.dual_gap_
+
+
+def test_moments_of_good_condition_certify_whatever_the_penalty():
+    X, y, _ = data(3000, seed=5)
+    moments = Moments.from_chunks(zip(np.array_split(X, 30), np.array_split(y, 30), strict=True))
+    null = moments.yy[0]
+    for alpha in (0.0, 1e-12, 1e-6, 1.0):
+        assert Ridge(alpha=alpha).fit_moments(moments).dual_gap_ < 3e-12 * null
+    for alpha in (1e-12, 1e-6, 0.1):
+        assert Lasso(alpha=alpha).fit_moments(moments).dual_gap_ < 3e-12 * null / 6000.0
+
+
 def test_a_fit_that_moments_have_not_the_digits_for_warns():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 1)) + 1e-7 * rng.standard_normal((2000, 5))
@@ -185,7 +221,7 @@ def test_targets_may_have_an_alpha_each():
 def test_constant_and_collinear_columns_are_what_they_are_in_a_batch():
     X, y, _ = data()
     X[:, 1], X[:, 3] = 7.7, X[:, 0]
-    for estimator in (Ridge(alpha=1.0), Lasso(alpha=0.1), Ridge(alpha=0.0)):
+    for estimator in (Ridge(alpha=1.0), Lasso(alpha=0.1), Ridge(alpha=1e-9)):
         streamed, batch = clone(estimator), clone(estimator).fit(X, y)
         for rows in np.array_split(np.arange(90), 9):
             streamed.partial_fit(X[rows], y[rows])

@@ -256,8 +256,8 @@ def test_unpenalised_columns_too_many_for_a_factor_are_projected_off_iteratively
     calls = []
     lsmr = iterative_module.lsmr
     monkeypatch.setattr(iterative_module, "lsmr", lambda *args, **kw: calls.append(1) or lsmr(*args, **kw))
-    for name in ("_FACTOR_LIMIT", "_DENSE_LIMIT"):
-        monkeypatch.setattr(f"skreg.solvers.certificate.{name}", 0)
+    for name in ("_FACTOR_LIMIT", "DENSE_LIMIT"):
+        monkeypatch.setattr(f"skreg.solvers.unpenalized.{name}", 0)
     problem.n_stored = 0
     iteratively = [dual_gap(problem, w, penalty)[0] for w in coefs]
     assert calls
@@ -326,10 +326,10 @@ def test_a_projection_that_fails_leaves_a_bound(monkeypatch, positive):
     problem = Problem(X, y, np.ones(20), True, penalty)
     best = solve_elastic_net(problem.representation(DenseLeastSquares, 1), penalty).coef
     coefs = np.vstack([best, 0.5 * best, 0 * best])
-    monkeypatch.setattr("skreg.solvers.certificate.optimize.nnls", fails)
+    monkeypatch.setattr("skreg.solvers.unpenalized.optimize.nnls", fails)
     if not positive:
-        for name, value in {"_FACTOR_LIMIT": 0, "_DENSE_LIMIT": 0, "_LSMR_LIMIT": 1}.items():
-            monkeypatch.setattr(f"skreg.solvers.certificate.{name}", value)
+        for name, value in {"_FACTOR_LIMIT": 0, "DENSE_LIMIT": 0, "_LSMR_LIMIT": 1}.items():
+            monkeypatch.setattr(f"skreg.solvers.unpenalized.{name}", value)
     data = problem.representation(DenseLeastSquares, 3)
     data.n_stored = 0 if not positive else data.n_stored
     energies = problem.energies(coefs)
