@@ -123,8 +123,8 @@ def _peers_table(rows):
 _ASSUMED = """
 100 features, float64; workers of one core that each do {rate:.2g}·10⁶ rows a second, as one core here
 did from a file in cache ({speed:.2g} GB/s: a disk or a network that gives less is what decides instead).
-A chunk costs {overhead:.2g} ms of the one process that schedules, while the workers work. In the tree, of fan-in 4, travel
-matrices of 80 kB; the solve comes once and takes milliseconds.
+A chunk costs {overhead:.2g} ms of the one process that schedules, while the workers work. In the tree,
+of fan-in 4, travel matrices of 80 kB; the solve comes once and takes milliseconds.
 """
 
 _CHUNKS = """
