@@ -9,8 +9,6 @@ On the diabetes data cross-validation shrinks less than the prior that describes
 posterior of alpha has the latter in its middle.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -54,7 +52,4 @@ right.axhline(0.0, color="0.7", linewidth=1)
 right.set(title="Medians and 90 % intervals of the coefficients", ylabel="coefficient")
 right.set_xticks(range(len(names)), names)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -7,8 +7,6 @@ masks it is noise, with many it settles at the loss of their arithmetic mean. On
 for their geometric mean, which is sharper, and here better.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits, make_classification
@@ -63,7 +61,4 @@ right.axhline(scaled, color="#D55E00", label="weight scaling")
 right.set(title="One network on digits", xlabel="masks", ylabel="test log loss")
 right.legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -8,8 +8,6 @@ Ridge on the same polynomial gives up a little of the one for nearly all of the 
 Since the parabola and the noise are known here, `bias_variance_decomposition` measures each part separately.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -103,7 +101,4 @@ axes[3].set(
 )
 axes[3].legend(fontsize="x-small", loc="lower left")
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -9,8 +9,6 @@ by errors of half a centimetre: it changes from sample to sample. How far the el
 can be apart is bounded by the correlation (Zou and Hastie 2005, Theorem 1).
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -118,7 +116,4 @@ axes[3].loglog([min(bounds), max(bounds)], [min(bounds), max(bounds)], "k--", li
 axes[3].set(title="ElasticNet: how far apart", xlabel="Zou and Hastie's bound", ylabel="|cm − inches|")
 axes[3].legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -7,8 +7,6 @@ inside it is divided too, so that the weights of *small* gradients are shrunk th
 under both, at growing strength.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_classification
@@ -54,7 +52,4 @@ slope = {
 
 assert slope["l2"] < 0.5 * slope["weight_decay"]
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -8,8 +8,6 @@ Ridge's circle has no corner, and plain gradient descent goes all the way, to tw
 zero.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -46,7 +44,4 @@ assert 0 < arrived < 30 and np.all(second["proximal"][arrived:] == 0)
 assert np.allclose(paths["proximal"][-1], lasso.coef_, rtol=1e-6)
 assert np.allclose(paths["gradient"][-1], ridge.coef_, rtol=1e-6)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

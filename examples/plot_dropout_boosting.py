@@ -7,8 +7,6 @@ member for the sum. The noise is there; the bag, in which every member learns to
 And most of the regularisation is gone: it overfits nearly as it would without dropout.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import expit
@@ -72,8 +70,4 @@ assert final["dropout"] < final["dropout boosting"] and gained < 0.5, final
 ax.set(title="The same masks, another objective", xlabel="step", ylabel="test log loss")
 ax.legend(frameon=False)
 
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

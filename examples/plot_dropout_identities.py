@@ -9,7 +9,6 @@ is a ridge penalty.
 """
 
 import itertools
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -80,7 +79,4 @@ axes[2].set(
 )
 axes[2].legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

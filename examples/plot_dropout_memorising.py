@@ -7,7 +7,6 @@ mean something together: the higher the rate, the fewer units speak at a time, a
 another.
 """
 
-import sys
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -59,8 +58,4 @@ axes[1].set(title="Sparsity", xlabel="dropout", ylabel="share of units that spea
 axes[2].plot(rates, alike, "o-", color="#0072B2")
 axes[2].set(title="Co-adaptation", xlabel="dropout", ylabel="mean |correlation| of two units")
 
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

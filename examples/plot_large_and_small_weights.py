@@ -8,8 +8,6 @@ So Ridge takes the same *part* from every weight, and none becomes zero. The Las
 and the small ones are gone first. On orthogonal columns this can be read off exactly.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -67,7 +65,4 @@ for ax, coefs, title, color in (
     ax.set(title=title, xlabel="λ / n", ylabel="coefficient", ylim=(-0.4, 10.4))
     ax.legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

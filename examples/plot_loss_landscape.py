@@ -10,8 +10,6 @@ network's slope uv is soft thresholding: the cheapest way to a slope c costs λ|
 enough of it the network is silent.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -101,7 +99,4 @@ for name, strength in strengths.items():
 axes[3].set(title="The slope uv that is left", xlabel="λ", ylabel="uv")
 axes[3].legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -6,7 +6,6 @@ gradient say where the mode is: the coefficients agree to rounding, exact zeros 
 and the same certificate says so, and by how much.
 """
 
-import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -45,7 +44,4 @@ figure, axes = plt.subplots(2, 2, figsize=(9.5, 7.4), layout="constrained")
 MAPAgreementDisplay.from_result(exact, ax=axes[0])
 MAPAgreementDisplay.from_result(early, ax=axes[1])
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

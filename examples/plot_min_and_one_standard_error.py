@@ -7,8 +7,6 @@ cannot be told from the least. On a signal of ten features among two hundred it 
 of the noise that the minimum lets in.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -44,7 +42,4 @@ assert at["path", "error"] <= at_min["path", "error"] + at_min["path", "standard
 assert true == n_signal
 assert false < false_min / 3
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

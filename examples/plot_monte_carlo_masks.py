@@ -8,8 +8,6 @@ less sure, for it knows that the thinned networks disagree. A network that is to
 that, one that is not loses.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -53,7 +51,4 @@ for ax, epochs in zip(axes, (100, 600), strict=True):
 axes[0].set_ylabel("log loss of 1397 digits, trained on 400")
 axes[0].legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

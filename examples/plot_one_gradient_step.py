@@ -9,8 +9,6 @@ Step after step L2 makes a weight smaller for ever and never zero, and L1 walks 
 arrives.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -78,7 +76,4 @@ axes[2].plot(*proximal.coefs[-1], "ko", markersize=6)
 axes[2].set(title="With data: on the way to the Lasso", xlabel="$w_1$", ylabel="$w_2$")
 axes[2].legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

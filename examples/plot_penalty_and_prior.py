@@ -6,8 +6,6 @@ penalty. The diamond has corners, and is touched there: the Lasso's exact zero. 
 Bayes: the same three penalties, exponentiated, are priors; the Lasso's peak at zero is the diamond's corner.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -60,7 +58,4 @@ for prior, (name, (_, color)) in zip(
 axes[3].set(title="The same penalties as priors", xlabel="$w_j$", ylabel="density")
 axes[3].legend(frameon=False)
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -9,8 +9,6 @@ mean nor median is ever exactly zero; what the posterior says of such a coeffici
 reaches to either side.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -43,7 +41,4 @@ width = frame["upper"] - frame["lower"]
 assert width["ridge"][["s1", "s2"]].min() > 1.5 * width["ridge"][["bmi", "bp"]].max()
 display.figure_.suptitle("Disease progression, per standard deviation of each feature", fontsize="medium")
 
-if len(sys.argv) > 1:
-    display.figure_.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -7,8 +7,6 @@ signal rise to one and those of the noise stay below, and the number of false se
 bound. The Lasso at the alpha of cross-validation, made to predict, takes in more noise than signal.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -36,7 +34,4 @@ assert selector.pfer_ <= 1.0
 probability = display.frame()["probability"]
 assert probability[signal].min() > 0.9 > 0.8 > probability.drop(signal).max()
 
-if len(sys.argv) > 1:
-    display.figure_.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -6,8 +6,6 @@ at all. Ridge is ahead of the Lasso in the first and behind it in the second, an
 networks see anything. With two features to five rows, least squares is the worst of all in both linear ones.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -43,7 +41,4 @@ for part, (name, table) in zip(figure.subfigures(3, 1), tables.items(), strict=T
     ComparisonDisplay.from_result(table, ax=part.subplots())
     part.suptitle(name, fontsize="medium")
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=130)
-else:
-    plt.show()
+plt.show()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg.bayes.container import coefficients_of, group_of, posterior, uses_datatree
+from skreg.bayes.coefficients import coefficients_of
+from skreg.bayes.container import group_of, posterior, uses_datatree
 from skreg.bayes.diagnostics import ess_of_mean
 from skreg.bayes.noise import Noise
 from skreg.linear_model._base import check_flag

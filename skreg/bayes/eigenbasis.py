@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg.execution.blas import one_blas_thread
 from skreg.linear_model.energy import Energy
 from skreg.penalties import L2
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.least_squares import least_squares
 from skreg.solvers.ridge import trusted_svd
 from skreg.solvers.spectral import Spectrum

@@ -19,8 +19,8 @@ from scipy.special import gammaln
 from skreg.bayes.eigenbasis import Eigenbasis, check_ridge
 from skreg.bayes.inverse_cdf import TabulatedDensity
 from skreg.bayes.noise import NoiseModel
+from skreg.execution.blas import one_blas_thread
 from skreg.linear_model.energy import Energy
-from skreg.solvers.blas import one_blas_thread
 
 __all__ = [
     "EvidenceMaximum",

@@ -21,9 +21,9 @@ from skreg.bayes.evidence import ScaledNoise
 from skreg.bayes.mixture import Mixture
 from skreg.bayes.noise import NoiseModel
 from skreg.bayes.strength import check_alpha_prior, smallest_strength, strength_law
+from skreg.execution.blas import one_blas_thread
 from skreg.linear_model.energy import Energy
 from skreg.moments.rows import row_blocks
-from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["Prediction", "RidgePosterior", "draw_exact"]
 

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.execution.blas import one_blas_thread
 from skreg.linear_model.energy import Energy
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.elastic_net import solve_elastic_net
 from skreg.solvers.least_squares import least_squares
 

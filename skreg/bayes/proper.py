@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skreg.bayes.noise import NoiseModel
+from skreg.execution.blas import one_blas_thread
 from skreg.linear_model.energy import Energy
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.least_squares import LeastSquares, least_squares
 
 __all__ = ["check_proper"]

@@ -20,16 +20,12 @@ from skreg.bayes.mixture import Mixture
 from skreg.bayes.noise import noise_model
 from skreg.bayes.predictive import expected_value, posterior_predictive
 from skreg.bayes.sampling import sample
-from skreg.linear_model._base import (
-    check_coverage,
-    check_number,
-    check_sample_weight,
-    unchanged_on_failure,
-)
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.linear_model._base import check_coverage, check_number, check_sample_weight
 from skreg.linear_model.energy import Energy, as_seen_by_final_step, energy_of, fitted_estimator
 from skreg.linear_model.ridge import Ridge
 from skreg.moments.rows import row_blocks
-from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BayesianRegressor"]
 

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.execution.rollback import unchanged_on_failure
 from skreg.feature_selection._base import Selector, column_spread, entry_order
-from skreg.linear_model._base import check_number, unchanged_on_failure
+from skreg.linear_model._base import check_number
 from skreg.linear_model._cross_validated import CrossValidated
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.alpha_selection import check_selection_rule

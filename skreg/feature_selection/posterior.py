@@ -15,8 +15,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.bayes.regressor import BayesianRegressor
+from skreg.execution.rollback import unchanged_on_failure
 from skreg.feature_selection._base import column_spread
-from skreg.linear_model._base import check_coverage, check_number, unchanged_on_failure
+from skreg.linear_model._base import check_coverage, check_number
 from skreg.linear_model.path import regularization_path
 
 __all__ = ["PosteriorSelector"]

@@ -14,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
 from skreg.feature_selection._base import Selector, column_spread, entry_order
 from skreg.feature_selection.error_bound import (
     BOUNDS,
@@ -21,11 +23,10 @@ from skreg.feature_selection.error_bound import (
     largest_q,
     smallest_threshold,
 )
-from skreg.linear_model._base import check_flag, check_number, how_it_ended, unchanged_on_failure
+from skreg.linear_model._base import check_flag, check_number, how_it_ended
 from skreg.linear_model._tasks import check_n_jobs, reported, tasks_at_once
 from skreg.linear_model.alphas import alpha_grid, check_path_alphas
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.least_squares import LeastSquares, least_squares
 from skreg.solvers.path import solve_path
 

@@ -15,6 +15,7 @@ from skreg.linear_model.energy import Energy
 from skreg.linear_model.path import RegularizationPath, regularization_path
 from skreg.moments import Moments
 from skreg.penalties import L2, ElasticNetPenalty
+from skreg.solvers.equivalent_rows import equivalent_rows
 from skreg.solvers.least_squares import least_squares
 from skreg.solvers.spectral import Spectrum
 
@@ -145,18 +146,17 @@ def degrees_of_freedom_along(energy: Energy, path: RegularizationPath) -> FloatA
         )
         for alpha, coef in zip(path.alphas, path.coefs.T, strict=True)
     ]
-    return np.array(counts) - float(compact.fit_intercept)
+    return np.array(counts) - float(energy.fit_intercept)
 
 
 def _compact(energy: Energy) -> Energy:
-    """Put as many rows as there are features, with the same centred Gram matrix, in the place of more."""
-    p = energy.n_features
-    if energy.penalty.l2 == 0 or energy.n_samples <= p:
+    """Put few rows with the same moments in the place of more than there are features."""
+    if energy.penalty.l2 == 0 or energy.n_samples <= energy.n_features:
         return energy
-    moments = Moments.from_data(energy.X, energy.y, energy.sample_weight, centred=energy.fit_intercept)
-    values, vectors = np.linalg.eigh(moments.gram)
-    rows = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
-    return replace(energy, X=rows, y=np.zeros(p), sample_weight=np.ones(p), fit_intercept=False)
+    rows = equivalent_rows(
+        Moments.from_data(energy.X, energy.y, energy.sample_weight, centred=energy.fit_intercept)
+    )
+    return replace(energy, X=rows.X, y=rows.y[:, 0], sample_weight=rows.weights)
 
 
 def errors_of(final: Any) -> dict[str, Any]:

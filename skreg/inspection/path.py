@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skreg.inspection._features import largest, names_of
+from skreg.inspection._marks import mark_alphas
 from skreg.inspection._path_data import alphas_of, degrees_of_freedom_along, errors_of, path_of
 from skreg.inspection._style import (
     BLUE,
-    GREEN,
-    GREY,
-    VERMILLION,
     check_kinds,
     check_matplotlib,
     data_frame,
@@ -281,7 +279,6 @@ class RegularizationPathDisplay:
         self.lines_: list[Any] = []
         self.labels_: list[Any] = []
         self.error_line_: Any = None
-        self.marks_: dict[str, list[Any]] = {}
         for panel in self.axes_:
             if x == "alpha":
                 panel.set_xscale("log")
@@ -290,7 +287,11 @@ class RegularizationPathDisplay:
             self._draw_errors(placed["error"], along)
         if "coef" in placed:
             self._draw_coefs(placed["coef"], along, n_labels, line_kw or {})
-        self._mark(x, along)
+        marks = {"min": self.alpha_min, "1se": self.alpha_1se}
+        if all(value is None for value in marks.values()):
+            marks = {"alpha": self.alpha}
+        at = None if x == "alpha" else along
+        self.marks_ = mark_alphas(self.axes_, marks, np.asarray(self.alphas, dtype=np.float64), at)
         self.axes_[-1].set_xlabel(_X[x])
         if self.estimator_name:
             self.axes_[0].set_title(self.estimator_name, loc="left", fontsize="medium")
@@ -395,42 +396,3 @@ class RegularizationPathDisplay:
             [names[j] for j in named],
             [style[int(j)]["color"] for j in named],
         )
-
-    def _mark(self, x: str, along: FloatArray) -> None:
-        """Draw vertical lines at the alphas that have a name, their names at the top."""
-        marks = {"min": self.alpha_min, "1se": self.alpha_1se}
-        if all(value is None for value in marks.values()):
-            marks = {"alpha": self.alpha}
-        looks = {
-            "min": (VERMILLION, "--", "min"),
-            "1se": (GREEN, "-.", "1 SE"),
-            "alpha": (GREY, "--", "alpha"),
-        }
-        alphas = np.asarray(self.alphas, dtype=np.float64)
-        top = self.axes_[0]
-        for name, alpha in marks.items():
-            if alpha is None or not np.isfinite(alpha):
-                continue
-            order = np.argsort(alphas)
-            at = (
-                alpha
-                if x == "alpha"
-                else float(np.interp(np.log(alpha), np.log(alphas[order]), along[order]))
-            )
-            color, line, text = looks[name]
-            self.marks_[name] = [
-                panel.axvline(at, color=color, linestyle=line, linewidth=1.0, zorder=1.5)
-                for panel in self.axes_
-            ]
-            left = name == "1se"  # the stronger penalty, on the left of the other
-            top.annotate(
-                text,
-                xy=(at, 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(-3 if left else 3, -1),
-                textcoords="offset points",
-                ha="right" if left else "left",
-                va="top",
-                color=color,
-                fontsize=8,
-            )

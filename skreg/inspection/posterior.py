@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skreg.bayes.container import coefficients_of, posterior
+from skreg.bayes.coefficients import coefficients_of
+from skreg.bayes.container import posterior
 from skreg.inspection._features import largest, shortened
 from skreg.inspection._style import (
     LIGHT,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg.execution.rollback import unchanged_on_failure
 from skreg.moments.collections import is_dask_collection
 from skreg.moments.weights import check_sample_weight
 from skreg.penalties import ElasticNetPenalty
@@ -34,7 +34,6 @@ __all__ = [
     "check_penalty_weights",
     "check_sample_weight",
     "how_it_ended",
-    "unchanged_on_failure",
 ]
 
 
@@ -254,18 +253,6 @@ class SparseCoefficients:
         """`coef_` as a SciPy CSR array of shape (n_targets, n_features)."""
         check_is_fitted(self)
         return sparse.csr_array(np.atleast_2d(self.coef_))
-
-
-@contextmanager
-def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave the estimator as it was if the block raises: nothing fitted is lost by a failed call."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def check_number(name: str, value, *, low: float, high: float = math.inf, kind: type = Real) -> None:

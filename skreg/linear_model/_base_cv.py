@@ -10,12 +10,9 @@ from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import column_or_1d
 
-from skreg.linear_model._base import (
-    LinearModel,
-    SparseCoefficients,
-    how_it_ended,
-    unchanged_on_failure,
-)
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.linear_model._base import LinearModel, SparseCoefficients, how_it_ended
 from skreg.linear_model._cross_validated import CrossValidated, FoldwiseData, training_data
 from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import Task, in_turn, reported, tasks_at_once
@@ -23,7 +20,6 @@ from skreg.linear_model.alpha_selection import SELECTION_RULES, fold_mean_and_st
 from skreg.linear_model.alphas import alpha_grid, check_path_alphas
 from skreg.moments.collections import is_dask_collection
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
 from skreg.solvers.cross_validation import (
     Grid,

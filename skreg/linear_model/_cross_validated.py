@@ -13,12 +13,13 @@ from sklearn.callback import CallbackContext, CallbackSupportMixin
 from sklearn.model_selection import KFold
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from skreg.linear_model._base import check_number, check_penalty_weights, unchanged_on_failure
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.linear_model._base import check_number, check_penalty_weights
 from skreg.linear_model._streaming import check_moments, take_names
 from skreg.linear_model._tasks import check_n_jobs
 from skreg.linear_model.alpha_selection import check_selection_rule
 from skreg.moments import Moments, dask_moments
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.equivalent_rows import EquivalentRows, rows_of_folds
 from skreg.solvers.held_out import Split
 from skreg.solvers.least_squares import LeastSquares

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from skreg.linear_model._base import (
-    LinearModel,
-    check_penalty_weights,
-    check_sample_weight,
-    unchanged_on_failure,
-)
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.linear_model._base import LinearModel, check_penalty_weights, check_sample_weight
 from skreg.moments import Moments, dask_moments
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.equivalent_rows import least_squares_of_moments
 
 __all__ = ["FromMoments", "check_moments", "take_names"]

@@ -12,8 +12,8 @@ from joblib import effective_n_jobs
 from sklearn.callback import CallbackContext
 from sklearn.utils.parallel import Parallel
 
+from skreg.execution.tasks import Task, calls, in_turn
 from skreg.linear_model._base import check_number
-from skreg.solvers.tasks import Task, calls, in_turn
 
 __all__ = ["Task", "check_n_jobs", "in_turn", "reported", "tasks_at_once"]
 

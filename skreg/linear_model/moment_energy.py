@@ -12,12 +12,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.execution.blas import one_blas_thread
 from skreg.linear_model._cross_validated import CrossValidated
 from skreg.linear_model._energy import Energy
 from skreg.linear_model._streaming import FromMoments, check_moments
 from skreg.linear_model.energy import solution_of
 from skreg.moments import Moments, dask_moments
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.equivalent_rows import equivalent_rows
 
 __all__ = ["MomentEnergy", "energy_of_collections", "energy_of_moments"]

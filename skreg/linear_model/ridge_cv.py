@@ -14,7 +14,8 @@ from sklearn.callback import with_callbacks
 from sklearn.metrics import check_scoring, get_scorer
 from sklearn.utils.metadata_routing import MethodMapping
 
-from skreg.linear_model._base import LinearModel, Penalties, unchanged_on_failure
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.linear_model._base import LinearModel, Penalties
 from skreg.linear_model._cross_validated import CrossValidated, FoldwiseData, training_data
 from skreg.linear_model._splits import draw_folds
 from skreg.linear_model._tasks import in_turn, reported, tasks_at_once

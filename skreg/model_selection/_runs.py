@@ -9,8 +9,8 @@ from typing import Any
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel
 
-from skreg.solvers.blas import one_blas_thread
-from skreg.solvers.tasks import calls
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.tasks import calls
 
 __all__ = ["run"]
 

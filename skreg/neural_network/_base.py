@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,6 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.inference import Predictor
 from skreg.neural_network.lbfgs import minimize_lbfgs
@@ -26,14 +26,13 @@ from skreg.neural_network.optimizers import SCHEDULES, SGD, AdamW
 from skreg.neural_network.out_of_bag import JudgedOutOfBag, bootstrap_counts, online_counts
 from skreg.neural_network.parameters import check_parameters, dropout_rates, layer_sizes
 from skreg.neural_network.progress import EpochReport
-from skreg.neural_network.scaling import Scaling, gradient_factors, rebase, rebase_outputs
 from skreg.neural_network.splits import validation_split
+from skreg.neural_network.standardizing import Standardizing
 from skreg.neural_network.targets import Targets
 from skreg.neural_network.training import Rows, Trainer, group_slices
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 
-__all__ = ["BaggedDropoutMLP", "unchanged_on_failure"]
+__all__ = ["BaggedDropoutMLP"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -41,7 +40,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _INITIAL, _BOOTSTRAP, _TRAINING, _MASKS, _SPLIT = range(5)
 
 
-class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaggedDropoutMLP(
+    Predictor, Standardizing, JudgedOutOfBag, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """K multilayer perceptrons trained as one: what does not depend on the kind of y."""
 
     _y_numeric = False
@@ -317,66 +318,6 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         generator = self._generator(_SPLIT)
         return validation_split(targets.strata[weighted], weighted, self.validation_fraction, generator)
 
-    def _learn_scaling(self, X, targets: Targets, weight: Array) -> None:
-        identity = Scaling.identity
-        kind = "auto" if self.standardize == "auto" else "columns"
-        self._input_scaling = Scaling.of(X, weight, kind) if self.standardize else identity(X.shape[1])
-        self._refuse_overflow("X", self._input_scaling)
-        self._target_scaling = None
-        if targets.output == "identity":
-            n_outputs = targets.outputs.shape[1]
-            self._target_scaling = (
-                Scaling.of(targets.outputs, weight) if self.standardize else identity(n_outputs)
-            )
-            self._refuse_overflow("y", self._target_scaling)
-
-    @staticmethod
-    def _refuse_overflow(name: str, scaling: Scaling) -> None:
-        """Raise an error if the squares of a column are infinite."""
-        if not np.all(np.isfinite(scaling.variance)):
-            raise ValueError(
-                f"{name} has numbers whose squares are infinite (above about 1e154): they cannot be "
-                f"standardised. Divide {name} by its largest absolute value."
-            )
-
-    def _refuse_unrepresentable(self, X, targets: Targets) -> None:
-        """Raise an error if numbers are too large for the dtypes of prediction and of training."""
-        y = targets.outputs if targets.output == "identity" else np.zeros(1)
-        largest_y, end = float(np.abs(y).max()), float(np.finfo(X.dtype).max)
-        if largest_y > 1e-3 * end:
-            raise ValueError(
-                f"y reaches {largest_y:.3g}, and predictions have the dtype of X, {X.dtype}, which ends at "
-                f"{end:.3g}. {'Pass X in float64, or divide' if X.dtype == np.float32 else 'Divide'} y by "
-                "its largest absolute value."
-            )
-        if self.standardize or self.solver == "lbfgs":
-            return
-        end = float(np.finfo(np.float32).max)
-        numbers = X.data if sparse.issparse(X) else X
-        largest_x = max(float(numbers.max(initial=0.0)), -float(numbers.min(initial=0.0)))
-        for name, largest, limit in (("X", largest_x, end), ("y", largest_y, end**0.5)):
-            if largest > limit:
-                raise ValueError(
-                    f"{name} reaches {largest:.3g}, and solver={self.solver!r} with standardize=False trains "
-                    f"on it in float32, where {limit:.3g} is the end. Use standardize=True, or "
-                    "solver='lbfgs'."
-                )
-
-    def _update_scaling(self, network, X, targets, weight) -> Network | None:
-        """Take new rows into the means and deviations, and leave what the network computes as it was.
-
-        Returns how many times what it was each parameter's gradient is now.
-        """
-        if not self.standardize:
-            return None
-        old, old_targets = self._input_scaling, self._target_scaling
-        self._input_scaling = old.joined(Scaling.of(X, weight))
-        rebase(network, old, self._input_scaling)
-        if old_targets is not None:
-            self._target_scaling = old_targets.joined(Scaling.of(targets.outputs, weight))
-            rebase_outputs(network, old_targets, self._target_scaling)
-        return gradient_factors(network, old, self._input_scaling, old_targets, self._target_scaling)
-
     def _start(self, X, targets: Targets, continuing: bool) -> Network:
         """Draw the networks to train, or copy the present ones, in the dtype of training."""
         # Minibatches are noisier than single precision, and it takes half the time; L-BFGS goes to the end.
@@ -448,18 +389,6 @@ class BaggedDropoutMLP(Predictor, JudgedOutOfBag, CallbackSupportMixin, BaseEsti
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-@contextmanager
-def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave the estimator as it was if the block raises: nothing fitted is lost by a failed call."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def _with_short_indices(X):

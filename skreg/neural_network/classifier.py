@@ -11,14 +11,15 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skreg.neural_network._base import BaggedDropoutMLP, unchanged_on_failure
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.neural_network._base import BaggedDropoutMLP
 from skreg.neural_network.class_weights import weights_of_labels, weights_of_rows
 from skreg.neural_network.export import export_member
 from skreg.neural_network.parameters import check_option
 from skreg.neural_network.targets import Targets
 from skreg.neural_network.temperature import fit_temperature, temper
 from skreg.neural_network.uncertainty import PredictiveUncertainty, entropy
-from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BaggedDropoutMLPClassifier"]
 

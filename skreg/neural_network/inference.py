@@ -10,11 +10,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg.execution.blas import one_blas_thread
 from skreg.neural_network.dropout import Dropout, draw_masks, thinned
 from skreg.neural_network.network import Network
 from skreg.neural_network.parameters import check_integer, check_option
 from skreg.neural_network.scaling import Scaling, fold
-from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["Predictor"]
 

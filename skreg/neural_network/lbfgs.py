@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
+from skreg.execution.tasks import Task
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import Network, Workspace
 from skreg.neural_network.training import Rows, pool
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.tasks import Task
 
 __all__ = ["minimize_lbfgs"]
 

@@ -8,11 +8,12 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
-from skreg.neural_network._base import BaggedDropoutMLP, unchanged_on_failure
+from skreg.execution.blas import one_blas_thread
+from skreg.execution.rollback import unchanged_on_failure
+from skreg.neural_network._base import BaggedDropoutMLP
 from skreg.neural_network.export import export_member
 from skreg.neural_network.targets import Targets
 from skreg.neural_network.uncertainty import PredictiveUncertainty
-from skreg.solvers.blas import one_blas_thread
 
 __all__ = ["BaggedDropoutMLPRegressor"]
 

@@ -24,6 +24,7 @@ from joblib.parallel import get_active_backend
 from scipy import sparse
 from sklearn.utils.parallel import Parallel
 
+from skreg.execution.tasks import Task, calls, in_turn
 from skreg.neural_network._kernels.minibatch import (
     deal_rows,
     drop,
@@ -34,7 +35,6 @@ from skreg.neural_network._kernels.minibatch import (
 from skreg.neural_network.dropout import Dropout
 from skreg.neural_network.network import Batch, Network, Workspace, output_function
 from skreg.neural_network.optimizers import SGD, AdamW
-from skreg.solvers.tasks import Task, calls, in_turn
 
 __all__ = ["Outcome", "Rows", "Trainer", "group_slices", "pool"]
 

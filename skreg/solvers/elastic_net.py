@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from skreg.execution.blas import one_blas_thread
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.least_squares import LeastSquares

@@ -31,6 +31,8 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _CONSTANT = 1e-12
 # Cholesky's factor without pivoting does above this reciprocal condition.
 _ILL_CONDITIONED = 1e-6
+# A squared pivot may be off by so many roundings a column.
+_ROUNDED = 16.0
 
 
 class EquivalentRows(NamedTuple):
@@ -83,7 +85,10 @@ def equivalent_rows(moments: Moments) -> EquivalentRows:
     rank = len(root)
     c = (moments.xy * x_scale[:, None] * y_scale)[order[:rank]]
     along = linalg.solve_triangular(root[:, :rank], c, trans="T", check_finite=False) if rank else c
-    beside = np.sqrt(np.maximum((y_size * y_scale) ** 2 - np.einsum("ij,ij->j", along, along), 0.0))
+    squares = (y_size * y_scale) ** 2
+    if np.any(np.sum(along**2, axis=0) > squares):
+        along = _within(root, c, squares)
+    beside = np.sqrt(np.maximum(squares - np.sum(along**2, axis=0), 0.0))
     n_rows = rank + 1 + moments.centred
     X, y = np.zeros((n_rows, p), order="F"), np.zeros((n_rows, moments.n_targets), order="F")
     X[:rank, order] = root / x_scale[order]
@@ -117,6 +122,25 @@ def _cholesky(
     # Several times slower, and right where columns are collinear: it ends where only rounding is left.
     factor, pivot, rank, _info = linalg.lapack.dpstrf(part)
     return np.triu(factor)[:rank], columns[pivot - 1]
+
+
+def _within(root: FloatArray, c: FloatArray, squares: FloatArray) -> FloatArray:
+    """Solve Rᵀx = c with ‖x‖² within what b has, raising pivots of R, in place, by what they have rounded.
+
+    A direction of which G keeps little has a pivot of few digits. Where b lies along it as much as it can,
+    a pivot that came out too small asks for more of b than there is.
+    """
+    along, left = np.zeros_like(c), squares.copy()
+    room = _ROUNDED * root.shape[1] * float(np.finfo(np.float64).eps)
+    for k in range(len(root)):
+        pull = c[k] - root[:k, k] @ along[:k]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = float(np.nanmax(pull**2 / left, initial=0.0))
+        if 0.0 < needed - root[k, k] ** 2 <= room:
+            root[k, k] = np.sqrt(needed)
+        along[k] = pull / root[k, k]
+        left = np.maximum(left - along[k] ** 2, 0.0)
+    return along
 
 
 def least_squares_of_moments(moments: Moments) -> LeastSquares:

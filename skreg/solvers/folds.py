@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.execution.blas import one_blas_thread
 from skreg.moments import Moments
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.held_out import Split, as_slice, each_row_once, moments_left, squared_errors_by_moments
 from skreg.solvers.least_squares import LeastSquares
 from skreg.solvers.quadratic import Quadratic

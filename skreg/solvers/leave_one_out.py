@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.execution.blas import one_blas_thread
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.folds import ExplicitFold
 from skreg.solvers.spectral import Spectrum, compressed
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg.execution.blas import one_blas_thread
 from skreg.penalties import ElasticNetPenalty
 from skreg.solvers._kernels.gram import gram_path
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import Certificate, gaps_of_many
 from skreg.solvers.column_penalty import ColumnPenalty
 from skreg.solvers.elastic_net import GRAM_LIMIT, ROUNDING, TargetSolver

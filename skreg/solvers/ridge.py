@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from skreg.execution.blas import one_blas_thread
 from skreg.penalties import ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
 from skreg.solvers.iterative import least_squares_by_lsmr
 from skreg.solvers.least_squares import LeastSquares

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from skreg.execution.blas import one_blas_thread
 from skreg.penalties import L2, ElasticNetPenalty
-from skreg.solvers.blas import one_blas_thread
 from skreg.solvers.certificate import dual_gap
 from skreg.solvers.data_term import power_of_two_scale
 from skreg.solvers.elastic_net import solve_elastic_net

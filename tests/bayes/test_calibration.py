@@ -14,7 +14,7 @@ from gibbs_truth import centred, divisor, make_energy, strengths
 from scipy import stats
 from skreg.bayes._kernels import Chain, Contract
 
-from skreg.bayes import gibbs
+from skreg.bayes import gibbs, walk
 from skreg.bayes.draws import chain_generators
 from skreg.bayes.gibbs import draw_gibbs
 from skreg.bayes.noise import NoiseModel
@@ -193,13 +193,13 @@ def calibration(model, n_replications, *, n_ranked=63, every=6, tune=40, bins=16
 
 def break_contract(monkeypatch, shift):
     """Let σ²'s conditional have a shape that is off."""
-    right = gibbs._contract
+    right = walk._contract
 
     def wrong(posterior):
         contract, shape = right(posterior)
         return contract, shape + shift(posterior)
 
-    monkeypatch.setattr(gibbs, "_contract", wrong)
+    monkeypatch.setattr(walk, "_contract", wrong)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -244,7 +244,7 @@ GEWEKE = {
 def transition(model, energy, w, variance, rng):
     """Make one draw from (w, σ²) on: a plain sweep and a mirrored one, with their stretches."""
     posterior = scaled_posterior(energy, model.noise)
-    start = gibbs._Start(posterior, energy)
+    start = walk.Start(posterior, energy)
     problem, unit = posterior.problem, posterior.unit
     chain = Chain(
         l1=posterior.penalty.l1,
@@ -315,7 +315,7 @@ def test_geweke_finds_a_shape_that_is_off_by_a_half(name, monkeypatch):
 
 
 def test_contracts_are_each_of_the_kernels():
-    named = {gibbs._contract(_posterior_of(model))[0] for model in MODELS.values()}
+    named = {walk._contract(_posterior_of(model))[0] for model in MODELS.values()}
     assert named == set(Contract)
 
 
@@ -337,14 +337,14 @@ def test_calibration_finds_a_shape_that_is_off_by_a_half(name, monkeypatch):
 
 @pytest.mark.parametrize("name", ["known net", "variance-scaled", "plug-in", "sd-scaled", "positive net"])
 def test_slides_along_every_direction_keep_the_ranks(name, monkeypatch):
-    advance = gibbs._advance
+    advance = gibbs.advance_walk
 
-    def advance_sliding(start, walk, _slides, n, mirrored):
+    def advance_sliding(start, chain, _slides, n, mirrored):
         directions, images = start.undetermined()
         assert directions.shape == (4, 4)
-        return advance(start, walk, (directions, images), n, mirrored)
+        return advance(start, chain, (directions, images), n, mirrored)
 
-    monkeypatch.setattr(gibbs, "_UNDETERMINED", np.inf)  # every direction
-    monkeypatch.setattr(gibbs, "_advance", advance_sliding)
+    monkeypatch.setattr(walk, "_UNDETERMINED", np.inf)  # every direction
+    monkeypatch.setattr(gibbs, "advance_walk", advance_sliding)
     p_values = calibration(MODELS[name], 300, seed=11)
     assert p_values.min() > 0.01 / p_values.size

@@ -7,7 +7,7 @@ from scipy import sparse, stats
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
 
-from skreg.bayes import gibbs
+from skreg.bayes import gibbs, walk
 from skreg.bayes.diagnostics import convergence
 from skreg.bayes.draws import chain_generators
 from skreg.bayes.gibbs import draw_gibbs
@@ -184,10 +184,8 @@ def test_two_coefficients_have_the_moments_of_quadrature(contract, positive):
 
 @pytest.mark.parametrize("contract", ["variance-scaled", "variance-scaled net", "plug-in", "sd-scaled"])
 def test_quadrature_finds_a_shape_that_is_off_by_a_half(contract, monkeypatch):
-    right = gibbs._contract
-    monkeypatch.setattr(
-        gibbs, "_contract", lambda posterior: (right(posterior)[0], right(posterior)[1] + 0.5)
-    )
+    right = walk._contract
+    monkeypatch.setattr(walk, "_contract", lambda posterior: (right(posterior)[0], right(posterior)[1] + 0.5))
     noise, l1, l2 = CONTRACTS[contract]
     X, y = one_column()
     assert check_one_coefficient(make_energy(X, y, l1, l2), noise) < 1e-6
@@ -235,7 +233,7 @@ def test_rows_and_gram_matrix_give_one_posterior(contract, positive, intercept, 
     X, y = wide()
     energy = make_energy(X, y, l1, l2, positive=positive, intercept=intercept)
     by_rows = draw(energy, noise, draws=5000, chains=4, mirrored=3)
-    monkeypatch.setattr(gibbs, "_WIDE", np.inf)
+    monkeypatch.setattr(walk, "_WIDE", np.inf)
     assert same_posterior(by_rows, draw(energy, noise, draws=5000, chains=4, mirrored=3, seed=1))
 
 
@@ -247,7 +245,7 @@ def test_wide_data_of_full_rank_have_stretches_of_the_residual_and_others_have_n
         (np.vstack([X[:-1], X[:1]]), False, False),  # two rows are one
     ]:
         energy = make_energy(matrix, y, 1.0, intercept=intercept)
-        start = gibbs._Start(gibbs.scaled_posterior(energy, NoiseModel("plug-in", 1.0, PRIOR)), energy)
+        start = walk.Start(gibbs.scaled_posterior(energy, NoiseModel("plug-in", 1.0, PRIOR)), energy)
         inverse, A, r = (start.arguments[name] for name in ("inverse", "matrix", "centre_states"))
         assert (inverse.size > 0) is expected
         if expected:
@@ -344,7 +342,7 @@ def test_the_posterior_does_not_depend_on_the_size_of_a_block_of_uniforms(monkey
     X, y = wide(p=5)
     runs = []
     for block in (2**16, 1):
-        monkeypatch.setattr(gibbs, "_BLOCK", block)
+        monkeypatch.setattr(walk, "_BLOCK", block)
         runs.append(draw(make_energy(X, y, 1.0), VARIANCE_SCALED, draws=4000, chains=4))
     assert same_posterior(*runs)
 
@@ -492,7 +490,7 @@ def test_a_slide_leaves_the_posterior_as_it_is(contract, positive, monkeypatch):
     energy = make_energy(X, y, l1, l2, positive=positive)
     efficiency = iter([0.1, 0.9])  # a pilot that is stuck, and one that slides have freed
     monkeypatch.setattr(gibbs, "_efficiency", lambda paths: next(efficiency))
-    monkeypatch.setattr(gibbs, "_UNDETERMINED", np.inf)  # every direction
+    monkeypatch.setattr(walk, "_UNDETERMINED", np.inf)  # every direction
     drawn = draw(energy, noise, draws=30_000, tune=300)
     assert drawn.settings["directions"] == 1
     truth = OneCoefficient(energy, noise)

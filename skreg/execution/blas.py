@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 
 from threadpoolctl import LibController, ThreadpoolController
 
@@ -18,6 +19,8 @@ _limiting = threading.Lock()
 @cache
 def _libraries() -> list[LibController]:
     # Finding the loaded libraries costs a millisecond, asking and limiting them afterwards microseconds.
+    # NumPy and SciPy may each bring their own, which has to be loaded to be found.
+    import_module("scipy.linalg")
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import delayed
 
-from skreg.solvers.blas import one_blas_thread
+from skreg.execution.blas import one_blas_thread
 
 __all__ = ["Task", "calls", "in_turn"]
 

@@ -5,8 +5,9 @@ import textwrap
 
 SCRIPT = """
     import threading
+    import scipy.linalg
     from threadpoolctl import ThreadpoolController
-    from skreg.solvers.blas import one_blas_thread
+    from skreg.execution.blas import one_blas_thread
 
     def threads_of_blas():
         return [library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()]
